@@ -1,0 +1,156 @@
+// The kernel IR: what a backend turns into code. A program is a list of kernel calls over numbered buffers.
+
+import type { DType } from "../dtype.ts";
+import type { ElementwiseOp, ReduceOp } from "../graph/vocabulary.ts";
+import type { Access } from "./view.ts";
+
+/** A scalar function: an elementwise primitive, or uniform bits from (key0, key1, counter, index). */
+export type ScalarFn = ElementwiseOp | "uniform";
+
+/**
+ * One scalar value of a stage, in single-assignment order: operands are positions of earlier instructions of the
+ * same stage. Accesses are over the kernel's axes (point stages: over the outer axes only).
+ */
+export type Instr =
+  /** Element of argument `arg`; `fill` where the access is masked. */
+  | { readonly op: "load"; readonly dtype: DType; readonly arg: number; readonly access: Access; readonly fill: number }
+  /**
+   * Element of `arg` at the position of `access` plus `stride` times the i32 value `index`, which must be in
+   * [0, bound): otherwise the kernel reports index and bound, and reads element 0 of the axis.
+   */
+  | { readonly op: "gather"; readonly dtype: DType; readonly arg: number; readonly access: Access; readonly index: number;
+      readonly stride: number; readonly bound: number }
+  /** The flat position the access gives, as i32; `fill` where masked. */
+  | { readonly op: "index"; readonly dtype: "i32"; readonly access: Access; readonly fill: number }
+  | { readonly op: "const"; readonly dtype: DType; readonly value: number }
+  /** The value of a register set by an earlier stage for the same outer index. */
+  | { readonly op: "register"; readonly dtype: DType; readonly register: number }
+  /** `dtype` is the result's; a cast takes its source's dtype from its operand. */
+  | { readonly op: "apply"; readonly dtype: DType; readonly fn: ScalarFn; readonly args: readonly number[] };
+
+/** Stores a value of the stage; accesses are affine and unmasked. */
+export interface Store {
+  readonly arg: number;
+  readonly access: Access;
+  readonly value: number;
+}
+
+/** Folds a value of a row stage over all row axes into a register. */
+export interface Fold {
+  readonly op: ReduceOp;
+  readonly value: number;
+  readonly register: number;
+}
+
+/**
+ * One pass. `row`: runs over all row axes for the current outer index, storing elements and folding values.
+ * `point`: runs once per outer index, after the folds of earlier stages are complete; may keep values in registers.
+ */
+export interface Stage {
+  readonly over: "row" | "point";
+  readonly instrs: readonly Instr[];
+  readonly stores: readonly Store[];
+  readonly folds: readonly Fold[];
+  readonly keeps: readonly { readonly value: number; readonly register: number }[];
+}
+
+/**
+ * A loop nest: for every index of the first `outer` axes, run the stages in order. Registers live for one outer index.
+ * A plain elementwise kernel has `outer` 0 or more and one row stage; a reduction has a row stage that folds and a
+ * point stage that stores; softmax has three row stages.
+ * `lanes` says which axis SIMD lanes should run along: the last row axis ("row"), or the last outer axis ("outer":
+ * every value is a vector of neighbouring outer indices, folds need no horizontal step).
+ */
+export interface LoopKernel {
+  readonly kind: "loop";
+  readonly axes: readonly number[];
+  readonly outer: number;
+  readonly lanes: "row" | "outer";
+  readonly args: readonly KernelArg[];
+  readonly registers: readonly DType[];
+  readonly stages: readonly Stage[];
+}
+
+export interface KernelArg {
+  readonly dtype: DType;
+  readonly mode: "read" | "write" | "readwrite";
+}
+
+/** Strides in elements of a batched matrix operand: one per batch axis, then rows and columns. */
+export interface MatrixAccess {
+  readonly batch: readonly number[];
+  readonly row: number;
+  readonly col: number;
+  readonly offset: number;
+}
+
+/** C[b, m, n] = sum_k A[b, m, k] * B[b, k, n]; arguments are A, B, C in this order; C is contiguous. */
+export interface ContractKernel {
+  readonly kind: "contract";
+  readonly dtype: "f32" | "f64";
+  /** Sides of the batch axes (collapsed where strides allow). */
+  readonly batch: readonly number[];
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: MatrixAccess;
+  readonly b: MatrixAccess;
+  readonly args: readonly KernelArg[];
+}
+
+/**
+ * out = x, then out[o, index[o, j, i], i] += updates[o, j, i] in order of j, for o < outer, j < count, i < inner.
+ * Arguments are x, index, updates, out, all contiguous; `bound` is the side of out's indexed axis.
+ */
+export interface ScatterKernel {
+  readonly kind: "scatter";
+  readonly dtype: DType;
+  readonly outer: number;
+  readonly bound: number;
+  readonly count: number;
+  readonly inner: number;
+  readonly args: readonly KernelArg[];
+}
+
+/** Stable argsort of each of `rows` contiguous rows of `length`; NaN last. Arguments are x, out (i32). */
+export interface SortKernel {
+  readonly kind: "sort";
+  readonly dtype: DType;
+  readonly rows: number;
+  readonly length: number;
+  readonly descending: boolean;
+  readonly args: readonly KernelArg[];
+}
+
+export type Kernel = LoopKernel | ContractKernel | ScatterKernel | SortKernel;
+
+/**
+ * What a buffer of a program is. `state` is memory that outlives the run (parameters, optimizer state), bound by
+ * address; everything else lives in the arena: `input` is copied in before the run, `output` copied out after it.
+ */
+export interface Buffer {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly role: "input" | "state" | "output" | "temporary";
+}
+
+export interface KernelCall {
+  /** Position in `kernels`: equal kernels are stored once. */
+  readonly kernel: number;
+  /** Buffer of each argument. */
+  readonly args: readonly number[];
+}
+
+export interface Program {
+  readonly buffers: readonly Buffer[];
+  readonly kernels: readonly Kernel[];
+  readonly calls: readonly KernelCall[];
+  /** Buffers (input or state) in the order of the graph's leaves. */
+  readonly inputs: readonly number[];
+  /** Buffers in the order of the graph's outputs; one may be an input or state buffer: identity, or updated in place. */
+  readonly outputs: readonly number[];
+  /** State buffers overwritten after all calls, where writing in place would have come too early: [from, to]. */
+  readonly copies: readonly (readonly [from: number, to: number])[];
+  /** Bytes of the arena, and the byte offset in it (16-byte aligned) of each buffer that is not state. */
+  readonly arena: { readonly bytes: number; readonly offsets: readonly (number | undefined)[] };
+}

@@ -1,0 +1,58 @@
+// The table of all primitives, and how a node is made from a row.
+
+import { Node } from "../graph/node.ts";
+import {
+  type Attrs,
+  binaryBoolOps,
+  binaryNumericOps,
+  compareOps,
+  type Op,
+  reduceOps,
+  unaryBoolOps,
+  unaryFloatOps,
+  unaryNumericOps,
+} from "../graph/vocabulary.ts";
+import { keepAxes, sameShape } from "../shape.ts";
+import { elementwise } from "./elementwise.ts";
+import { indexing } from "./indexing.ts";
+import { movements } from "./movement.ts";
+import { reductions } from "./reduce.ts";
+import type { Build, Row } from "./row.ts";
+
+export { integerScalar } from "./elementwise.ts";
+export { reduceIdentity } from "./reduce.ts";
+export type { Build, Row, Vjp } from "./row.ts";
+
+/** One row per primitive. Leaving one out does not compile. */
+export const primitives: { readonly [P in Op]: Row<P> } = { ...elementwise, ...reductions, ...movements, ...indexing };
+
+/** Makes a node: checks shapes and dtypes by the primitive's row. */
+export function apply<P extends Op>(op: P, inputs: readonly Node[], attrs: Attrs[P]): Node<P> {
+  const row: Row<P> = primitives[op];
+  const dtype = row.dtype(inputs, attrs);
+  return new Node(op, inputs, attrs, row.shape(inputs, attrs), dtype);
+}
+
+const unaryNames = [...unaryFloatOps, ...unaryNumericOps, ...unaryBoolOps, "stopGradient"] as const;
+const binaryNames = [...binaryNumericOps, ...compareOps, ...binaryBoolOps] as const;
+
+type Named<K extends string, F> = Record<K, F>;
+const table = <K extends string, F>(names: readonly K[], make: (name: K) => F): Named<K, F> =>
+  Object.fromEntries(names.map((name) => [name, make(name)])) as Named<K, F>;
+
+/** The builder that vjp rules and composed operations write graphs with. */
+export const build: Build = {
+  ...table(unaryNames, (op) => (x: Node) => apply(op, [x], {})),
+  ...table(binaryNames, (op) => (x: Node, y: Node) => apply(op, [x, y], {})),
+  ...table(reduceOps, (op) => (x: Node, axes: readonly number[]) => (axes.length === 0 ? x : apply(op, [x], { axes }))),
+  apply,
+  fill: (like, value) => apply("full", [], { shape: like.shape, dtype: like.dtype, value }),
+  where: (condition, x, y) => apply("where", [condition, x, y], {}),
+  reshape: (x, shape) => (sameShape(x.shape, shape) ? x : apply("reshape", [x], { shape })),
+  permute: (x, order) => (order.every((axis, i) => axis === i) ? x : apply("permute", [x], { order })),
+  unreduce: (x, shape, axes) => {
+    const kept = build.reshape(x, keepAxes(shape, axes));
+    return sameShape(kept.shape, shape) ? kept : apply("expand", [kept], { shape });
+  },
+  cast: (x, dtype) => (x.dtype === dtype ? x : apply("cast", [x], { dtype })),
+};
