@@ -51,7 +51,8 @@ export function resolveAxes(op: string, axes: number | readonly number[] | undef
   const list = typeof axes === "number" ? [axes] : axes;
   const resolved = list.map((axis) => resolveAxis(op, axis, rank)).sort((a, b) => a - b);
   resolved.forEach((axis, i) => {
-    if (i > 0 && resolved[i - 1] === axis) throw new ShapeError(op, `axis ${axis} is given twice in [${list.join(", ")}]`);
+    if (i > 0 && resolved[i - 1] === axis)
+      throw new ShapeError(op, `axis ${axis} is given twice in [${list.join(", ")}]`);
   });
   return resolved;
 }

@@ -18,8 +18,15 @@ export type Instr =
    * Element of `arg` at the position of `access` plus `stride` times the i32 value `index`, which must be in
    * [0, bound): otherwise the kernel reports index and bound, and reads element 0 of the axis.
    */
-  | { readonly op: "gather"; readonly dtype: DType; readonly arg: number; readonly access: Access; readonly index: number;
-      readonly stride: number; readonly bound: number }
+  | {
+      readonly op: "gather";
+      readonly dtype: DType;
+      readonly arg: number;
+      readonly access: Access;
+      readonly index: number;
+      readonly stride: number;
+      readonly bound: number;
+    }
   /** The flat position the access gives, as i32; `fill` where masked. */
   | { readonly op: "index"; readonly dtype: "i32"; readonly access: Access; readonly fill: number }
   | { readonly op: "const"; readonly dtype: DType; readonly value: number }

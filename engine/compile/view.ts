@@ -41,7 +41,8 @@ export function composeAccess(front: View, rest: Access): Access {
 /** One view that does what `front` then `back` do, when strides and masks can say it. */
 export function joinViews(front: View, back: View): View | undefined {
   if (isIdentity(back)) return front;
-  if (sizeOf(front.shape) === 0) return { shape: front.shape, strides: front.shape.map(() => 0), offset: 0, mask: front.mask };
+  if (sizeOf(front.shape) === 0)
+    return { shape: front.shape, strides: front.shape.map(() => 0), offset: 0, mask: front.mask };
   const sides = back.shape.length;
   // The start as coordinates of `back`, and each front axis as a move along back's axes.
   const start = unravel(front.offset, back.shape);

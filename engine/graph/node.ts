@@ -1,10 +1,58 @@
-// A node of the lazy graph: which primitive, of which inputs. Its value exists only once it is realized.
+// A node of the lazy graph: which primitive, with which attributes, of which inputs. Its value exists once realized.
 
 import type { DType } from "../dtype.ts";
 import { StaleTensorError } from "../errors.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Storage } from "./storage.ts";
-import type { Attrs, Op } from "./vocabulary.ts";
+import type { BinaryOp, ReduceOp, UnaryOp } from "./vocabulary.ts";
+
+type None = Record<never, never>;
+
+interface OtherAttrs {
+  /** Elementwise: (bool condition, a, b). */
+  where: None;
+  cast: { readonly dtype: DType };
+  /** The input unchanged; gradients stop here. */
+  stopGradient: None;
+  /** The input unchanged; a node of its own to differentiate with respect to. */
+  alias: None;
+  /** The first input unchanged; `rule` gives the gradients of the others from that of the output. */
+  custom: { readonly rule: (seed: Node) => readonly (Node | undefined)[] };
+
+  reshape: { readonly shape: Shape };
+  permute: { readonly order: readonly number[] };
+  /** Repeats sides of 1 up to `shape`; same rank. */
+  expand: { readonly shape: Shape };
+  /** Elements start, start + step, ... < stop of each axis; steps are positive. */
+  slice: { readonly starts: readonly number[]; readonly stops: readonly number[]; readonly steps: readonly number[] };
+  pad: { readonly lo: readonly number[]; readonly hi: readonly number[]; readonly value: number };
+  flip: { readonly axes: readonly number[] };
+  concat: { readonly axis: number };
+
+  /** Batched matrix product: [...b, M, K] x [...b, K, N] -> [...b, M, N], equal batch sides. */
+  contract: None;
+  /** out[.., i, ..] = x[.., index[.., i, ..], ..] along `axis` (NumPy's take_along_axis). */
+  gather: { readonly axis: number };
+  /** x with updates[.., i, ..] added at index[.., i, ..] along `axis`; repeated indices add up in order. */
+  scatterAdd: { readonly axis: number };
+  /** Stable argsort along the last axis, i32; NaN last in both directions. */
+  argsort: { readonly descending: boolean };
+
+  /** A leaf whose values are in a Storage. */
+  data: None;
+  full: { readonly shape: Shape; readonly dtype: DType; readonly value: number };
+  /** i32 position along `axis`. */
+  iota: { readonly shape: Shape; readonly axis: number };
+  /** Uniform in [0, 1) from the key [seed, stream, counter] (i32[3]); counter + call selects the draw. */
+  uniform: { readonly shape: Shape; readonly dtype: "f32" | "f64"; readonly call: number };
+}
+
+/** Static attributes of every primitive. The union of its keys is the primitive set. */
+export type Attrs = OtherAttrs &
+  Record<UnaryOp | BinaryOp, None> &
+  Record<ReduceOp, { /** Sorted axes to reduce; they disappear from the shape. */ readonly axes: readonly number[] }>;
+
+export type Op = keyof Attrs;
 
 let nextId = 1;
 let gradMode = true;

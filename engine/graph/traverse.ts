@@ -2,6 +2,13 @@
 
 import type { Node } from "./node.ts";
 
+/** The nodes whose values a node's value is computed from; none where it is known already. */
+export function valueInputs(node: Node): readonly Node[] {
+  if (node.storage !== undefined) return [];
+  // The other inputs of a custom gradient matter only to differentiation.
+  return node.op === "custom" ? node.inputs.slice(0, 1) : node.inputs;
+}
+
 /**
  * Every node the outputs need, inputs before users, in a fixed order. `inputsOf` says what a node needs (an empty list
  * for what is a leaf to the caller).

@@ -91,7 +91,12 @@ function powVjp(b: Build, g: Node, x: Node, y: Node, out: Node): readonly [Node,
 }
 
 export const elementwise: { readonly [P in ElementwiseOp]: Row<P> } = {
-  neg: unary("neg", "number", (x) => -x, (b, g) => b.neg(g)),
+  neg: unary(
+    "neg",
+    "number",
+    (x) => -x,
+    (b, g) => b.neg(g),
+  ),
   abs: unary("abs", "number", Math.abs, (b, g, x) => b.mul(g, b.sign(x))),
   sign: unary("sign", "number", Math.sign, flat),
   floor: unary("floor", "number", Math.floor, flat),
@@ -99,9 +104,19 @@ export const elementwise: { readonly [P in ElementwiseOp]: Row<P> } = {
   round: unary("round", "number", roundHalfEven, flat),
   trunc: unary("trunc", "number", Math.trunc, flat),
   sqrt: unary("sqrt", "float", Math.sqrt, (b, g, _x, y) => b.div(b.mul(g, b.fill(y, 0.5)), y)),
-  rsqrt: unary("rsqrt", "float", (x) => 1 / Math.sqrt(x), (b, g, x, y) => b.mul(b.mul(g, b.fill(y, -0.5)), b.div(y, x))),
+  rsqrt: unary(
+    "rsqrt",
+    "float",
+    (x) => 1 / Math.sqrt(x),
+    (b, g, x, y) => b.mul(b.mul(g, b.fill(y, -0.5)), b.div(y, x)),
+  ),
   exp: unary("exp", "float", Math.exp, (b, g, _x, y) => b.mul(g, y)),
-  exp2: unary("exp2", "float", (x) => 2 ** x, (b, g, _x, y) => b.mul(g, b.mul(y, b.fill(y, Math.LN2)))),
+  exp2: unary(
+    "exp2",
+    "float",
+    (x) => 2 ** x,
+    (b, g, _x, y) => b.mul(g, b.mul(y, b.fill(y, Math.LN2))),
+  ),
   expm1: unary("expm1", "float", Math.expm1, (b, g, x) => b.mul(g, b.exp(x))),
   log: unary("log", "float", Math.log, (b, g, x) => b.div(g, x)),
   log2: unary("log2", "float", Math.log2, (b, g, x) => b.div(g, b.mul(x, b.fill(x, Math.LN2)))),
@@ -113,13 +128,37 @@ export const elementwise: { readonly [P in ElementwiseOp]: Row<P> } = {
   erf: unary("erf", "float", erf, (b, g, x) => b.mul(g, erfSlope(b, x))),
   logicalNot: unary("logicalNot", "bool", (x) => 1 - x, "bool result"),
 
-  add: binary("add", "number", "same", (x, y) => x + y, (_b, g) => [g, g]),
-  sub: binary("sub", "number", "same", (x, y) => x - y, (b, g) => [g, b.neg(g)]),
-  mul: binary("mul", "number", "same", (x, y) => x * y, (b, g, x, y) => [b.mul(g, y), b.mul(g, x)]),
-  div: binary("div", "number", "same", (x, y) => x / y, (b, g, _x, y, out) => {
-    const dx = b.div(g, y);
-    return [dx, b.neg(b.mul(dx, out))];
-  }),
+  add: binary(
+    "add",
+    "number",
+    "same",
+    (x, y) => x + y,
+    (_b, g) => [g, g],
+  ),
+  sub: binary(
+    "sub",
+    "number",
+    "same",
+    (x, y) => x - y,
+    (b, g) => [g, b.neg(g)],
+  ),
+  mul: binary(
+    "mul",
+    "number",
+    "same",
+    (x, y) => x * y,
+    (b, g, x, y) => [b.mul(g, y), b.mul(g, x)],
+  ),
+  div: binary(
+    "div",
+    "number",
+    "same",
+    (x, y) => x / y,
+    (b, g, _x, y, out) => {
+      const dx = b.div(g, y);
+      return [dx, b.neg(b.mul(dx, out))];
+    },
+  ),
   pow: binary("pow", "number", "same", (x, y) => x ** y, powVjp),
   maximum: binary("maximum", "number", "same", Math.max, (b, g, x, y) => {
     const ties = b.equal(x, y);
@@ -129,7 +168,10 @@ export const elementwise: { readonly [P in ElementwiseOp]: Row<P> } = {
     const ties = b.equal(x, y);
     return [share(b, b.less(x, y), ties, g), share(b, b.less(y, x), ties, g)];
   }),
-  remainder: binary("remainder", "number", "same", remainder, (b, g, x, y) => [g, b.neg(b.mul(g, b.floor(b.div(x, y))))]),
+  remainder: binary("remainder", "number", "same", remainder, (b, g, x, y) => [
+    g,
+    b.neg(b.mul(g, b.floor(b.div(x, y)))),
+  ]),
   less: binary("less", "number", "bool", (x, y) => bit(x < y), "bool result"),
   lessEqual: binary("lessEqual", "number", "bool", (x, y) => bit(x <= y), "bool result"),
   equal: binary("equal", "any", "bool", (x, y) => bit(x === y), "bool result"),

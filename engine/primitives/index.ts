@@ -1,12 +1,10 @@
 // The table of all primitives, and how a node is made from a row.
 
-import { Node } from "../graph/node.ts";
+import { type Attrs, Node, type Op } from "../graph/node.ts";
 import {
-  type Attrs,
   binaryBoolOps,
   binaryNumericOps,
   compareOps,
-  type Op,
   reduceOps,
   unaryBoolOps,
   unaryFloatOps,

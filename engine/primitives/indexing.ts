@@ -24,7 +24,10 @@ function checkAlong(op: string, x: Node, index: Node, axis: number): void {
   const rank = x.shape.length;
   const fits = index.shape.length === rank && x.shape.every((side, i) => i === axis || side === index.shape[i]);
   if (axis < 0 || axis >= rank || !fits) {
-    throw new ShapeError(op, `index ${formatShape(index.shape)} and x ${formatShape(x.shape)} differ outside axis ${axis}`);
+    throw new ShapeError(
+      op,
+      `index ${formatShape(index.shape)} and x ${formatShape(x.shape)} differ outside axis ${axis}`,
+    );
   }
 }
 
@@ -75,14 +78,20 @@ export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
     shape: ([x, index, updates], { axis }) => {
       checkAlong("scatterAdd", x, index, axis);
       if (!sameShape(index.shape, updates.shape)) {
-        throw new ShapeError("scatterAdd", `index ${formatShape(index.shape)} and updates ${formatShape(updates.shape)} differ`);
+        throw new ShapeError(
+          "scatterAdd",
+          `index ${formatShape(index.shape)} and updates ${formatShape(updates.shape)} differ`,
+        );
       }
       return x.shape;
     },
     dtype: ([x, index, updates]) => {
       checkIndex("scatterAdd", index);
       if (x.dtype !== updates.dtype || x.dtype === "bool") {
-        throw new DTypeError("scatterAdd", `x and updates must be numbers of one dtype, got ${x.dtype} and ${updates.dtype}`);
+        throw new DTypeError(
+          "scatterAdd",
+          `x and updates must be numbers of one dtype, got ${x.dtype} and ${updates.dtype}`,
+        );
       }
       return x.dtype;
     },

@@ -5,7 +5,17 @@ import type { Node } from "../graph/node.ts";
 import { checkShape, formatShape, sameShape, sizeOf } from "../shape.ts";
 import type { Build, Row } from "./row.ts";
 
-type MovementOp = "reshape" | "permute" | "expand" | "slice" | "pad" | "flip" | "concat" | "alias" | "stopGradient";
+type MovementOp =
+  | "reshape"
+  | "permute"
+  | "expand"
+  | "slice"
+  | "pad"
+  | "flip"
+  | "concat"
+  | "alias"
+  | "stopGradient"
+  | "custom";
 
 const sameDType = (inputs: readonly Node[]) => inputs[0].dtype;
 
@@ -40,11 +50,15 @@ function sliceAxis(b: Build, x: Node, axis: number, start: number, stop: number)
 export const movements: { readonly [P in MovementOp]: Row<P> } = {
   alias: { shape: ([x]) => x.shape, dtype: sameDType, vjp: (_b, g) => [g] },
   stopGradient: { shape: ([x]) => x.shape, dtype: sameDType, vjp: "its purpose is to stop gradients" },
+  custom: { shape: ([x]) => x.shape, dtype: sameDType, vjp: (_b, g, y) => [undefined, ...y.attrs.rule(g)] },
   reshape: {
     shape: ([x], { shape }) => {
       checkShape("reshape", shape);
       if (sizeOf(shape) !== sizeOf(x.shape)) {
-        throw new ShapeError("reshape", `cannot reshape ${formatShape(x.shape)} to ${formatShape(shape)}: sizes differ`);
+        throw new ShapeError(
+          "reshape",
+          `cannot reshape ${formatShape(x.shape)} to ${formatShape(shape)}: sizes differ`,
+        );
       }
       return shape;
     },
@@ -56,19 +70,30 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
       checkRank("permute", x, order);
       const seen = [...order].sort((p, q) => p - q);
       if (seen.some((axis, i) => axis !== i)) {
-        throw new ShapeError("permute", `[${order.join(", ")}] is not a permutation of the axes of ${formatShape(x.shape)}`);
+        throw new ShapeError(
+          "permute",
+          `[${order.join(", ")}] is not a permutation of the axes of ${formatShape(x.shape)}`,
+        );
       }
       return order.map((axis) => x.shape[axis]);
     },
     dtype: sameDType,
-    vjp: (b, g, y) => [b.permute(g, y.attrs.order.map((_, axis) => y.attrs.order.indexOf(axis)))],
+    vjp: (b, g, y) => [
+      b.permute(
+        g,
+        y.attrs.order.map((_, axis) => y.attrs.order.indexOf(axis)),
+      ),
+    ],
   },
   expand: {
     shape: ([x], { shape }) => {
       checkShape("expand", shape);
       checkRank("expand", x, shape);
       if (x.shape.some((side, i) => side !== 1 && side !== shape[i])) {
-        throw new ShapeError("expand", `cannot expand ${formatShape(x.shape)} to ${formatShape(shape)}: only sides of 1 grow`);
+        throw new ShapeError(
+          "expand",
+          `cannot expand ${formatShape(x.shape)} to ${formatShape(shape)}: only sides of 1 grow`,
+        );
       }
       return shape;
     },
@@ -103,9 +128,15 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
     shape: ([x], { lo, hi }) => {
       checkRank("pad", x, lo, hi);
       if ([...lo, ...hi].some((n) => !Number.isInteger(n) || n < 0)) {
-        throw new ShapeError("pad", `amounts must be non-negative integers, got lo [${lo}] and hi [${hi}]; use slice to crop`);
+        throw new ShapeError(
+          "pad",
+          `amounts must be non-negative integers, got lo [${lo}] and hi [${hi}]; use slice to crop`,
+        );
       }
-      return checkShape("pad", x.shape.map((side, i) => side + lo[i] + hi[i]));
+      return checkShape(
+        "pad",
+        x.shape.map((side, i) => side + lo[i] + hi[i]),
+      );
     },
     dtype: sameDType,
     vjp: (b, g, y, [x]) => {
@@ -134,7 +165,10 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
       if (axis < 0 || axis >= first.shape.length || !inputs.every((input) => fits(input.shape))) {
         throw new ShapeError("concat", `shapes ${shapes} differ outside axis ${axis}`);
       }
-      return first.shape.with(axis, inputs.reduce((n, input) => n + input.shape[axis], 0));
+      return first.shape.with(
+        axis,
+        inputs.reduce((n, input) => n + input.shape[axis], 0),
+      );
     },
     dtype: (inputs) => {
       const [first] = inputs;

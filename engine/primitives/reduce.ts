@@ -58,15 +58,21 @@ const others: ReduceVjp = (b, g, x, _y, axes) => {
   const i = b.apply("iota", [], { shape: square, axis: outer.length });
   const j = b.apply("iota", [], { shape: square, axis: outer.length + 1 });
   const product = b.prod(b.where(b.equal(i, j), b.fill(table, 1), table), [outer.length + 1]);
-  const shuffled = b.reshape(product, order.map((axis) => x.shape[axis]));
+  const shuffled = b.reshape(
+    product,
+    order.map((axis) => x.shape[axis]),
+  );
   const back = order.map((_, axis) => order.indexOf(axis));
   return b.mul(b.unreduce(g, x.shape, axes), b.permute(shuffled, back));
 };
 
 export const reductions: { readonly [P in ReduceOp]: Row<P> } = {
-  sum: reduce("sum", (a, b) => a + b, (b, g, x, _y, axes) => b.unreduce(g, x.shape, axes)),
+  sum: reduce(
+    "sum",
+    (a, b) => a + b,
+    (b, g, x, _y, axes) => b.unreduce(g, x.shape, axes),
+  ),
   prod: reduce("prod", (a, b) => a * b, others),
   max: reduce("max", Math.max, extremum),
   min: reduce("min", Math.min, extremum),
 };
-

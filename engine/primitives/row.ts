@@ -1,8 +1,8 @@
 // What a primitive must say about itself. One row of this type each; a forgotten rule does not compile.
 
 import type { DType } from "../dtype.ts";
-import type { Node } from "../graph/node.ts";
-import type { Attrs, BinaryOp, Op, ReduceOp, UnaryOp } from "../graph/vocabulary.ts";
+import type { Attrs, Node, Op } from "../graph/node.ts";
+import type { BinaryOp, ReduceOp, UnaryOp } from "../graph/vocabulary.ts";
 import type { Shape } from "../shape.ts";
 
 type Inputs = readonly Node[];
