@@ -22,7 +22,8 @@ const valTypes: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64
  * the builder, so that short sequences chain.
  */
 export class FunctionBuilder {
-  private readonly code = new Bytes();
+  private code = new Bytes();
+  private readonly prologue = new Bytes();
   private readonly params: number;
   private readonly locals: ValType[] = [];
 
@@ -130,6 +131,15 @@ export class FunctionBuilder {
     return this;
   }
 
+  /** Emits `body` before everything else: for constants whose need shows later. */
+  before(body: () => void): this {
+    const { code } = this;
+    this.code = this.prologue;
+    body();
+    this.code = code;
+    return this;
+  }
+
   private structured(opening: number, body: () => void, result?: ValType): this {
     this.code.u8(opening, result === undefined ? 0x40 : valTypes[result]);
     body();
@@ -186,7 +196,7 @@ export class FunctionBuilder {
     }
     const bytes = new Bytes().u32(runs.length);
     for (const { type, count } of runs) bytes.u32(count).u8(valTypes[type]);
-    return bytes.append(this.code.view()).u8(0x0b).view();
+    return bytes.append(this.prologue.view()).append(this.code.view()).u8(0x0b).view();
   }
 }
 
