@@ -1,0 +1,5 @@
+// The entry point of `npm run reproduce -- <paper>` and `npm run describe -- <paper>`.
+import { runProcess } from "./process.ts";
+import { papers } from "./registry.ts";
+
+await runProcess(papers);

@@ -1,0 +1,16 @@
+// Runs the command line in this process: its streams, its Ctrl-C, its exit code.
+import { main } from "./commands.ts";
+import type { Registry } from "./registry.ts";
+
+/** Runs `main` on `process.argv`. The first Ctrl-C is passed on; the second finds no listener, so it kills. */
+export async function runProcess(registry: Registry): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2), {
+    registry,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onInterrupt(listener) {
+      process.once("SIGINT", listener);
+      return () => process.off("SIGINT", listener);
+    },
+  });
+}
