@@ -16,6 +16,8 @@ export interface Host {
   readonly registry: Registry;
   readonly stdout: NodeJS.WritableStream & { readonly columns?: number };
   readonly stderr: ProgressStream;
+  /** Makes the engine compute on a backend from here on. */
+  useBackend(name: BackendName): Promise<void>;
   /** Calls back at the first Ctrl-C; returns a function that stops listening. The second one is not caught: it kills. */
   onInterrupt(listener: () => void): () => void;
 }
@@ -100,6 +102,7 @@ async function reproduce(name: string, options: ReproduceOptions, host: Host): P
   const mode: Mode = options.quick ? "quick" : options.full ? "full" : "default";
   const folder = options.out ?? join("reports", `${paper.name}-${mode}`);
   await prepareFolder(folder);
+  await host.useBackend(options.backend);
 
   const controller = new AbortController();
   const progress = createProgress(host.stderr);

@@ -1,9 +1,10 @@
 // The command line with fake papers, for tests that need a real process: quick, slow, diverging, and deaf to Ctrl-C.
 import { setTimeout } from "node:timers/promises";
 import { runProcess } from "../../papers/process.ts";
+import type { Registry } from "../../papers/registry.ts";
 import { fakePaper, fakeWith } from "./fake.ts";
 
-await runProcess({
+const registry: Registry = {
   fake: async () => fakePaper,
   slow: async () => ({ ...fakeWith({ pause: 2 }), name: "slow" }),
   diverging: async () => ({ ...fakeWith({ divergeAt: 7 }), name: "diverging" }),
@@ -16,4 +17,6 @@ await runProcess({
       await setTimeout(30_000);
     },
   }),
-});
+};
+
+await runProcess({ registry, useBackend: async () => {} });

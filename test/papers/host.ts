@@ -31,6 +31,7 @@ export async function runCommand(
     registry,
     stdout,
     stderr,
+    useBackend: async () => {},
     onInterrupt(listener) {
       const timer = interruptAfter === undefined ? undefined : setTimeout(listener, interruptAfter);
       return () => clearTimeout(timer);
