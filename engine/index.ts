@@ -1,0 +1,22 @@
+// The public face of the engine.
+
+import "./ops/methods.ts";
+
+export { customGradient, type Gradients, type GradOptions, grad, jvp, noGrad, valueAndGrad, vjp } from "./autodiff.ts";
+export { type Compiled, compile, type Tree } from "./compiled.ts";
+export { type DType, type HostArray, isFloat, promote } from "./dtype.ts";
+export * from "./errors.ts";
+export * from "./ops/activations.ts";
+export * from "./ops/create.ts";
+export * from "./ops/elementwise.ts";
+export * from "./ops/joining.ts";
+export * from "./ops/linalg.ts";
+export * from "./ops/movement.ts";
+export type { Operand } from "./ops/operand.ts";
+export * from "./ops/reduce.ts";
+export * from "./ops/slicing.ts";
+export { hashName, threefry2x32 } from "./random.ts";
+export { type BackendName, type CacheStatistics, getBackend, programCache, setBackend } from "./runtime/index.ts";
+export { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
+export { type NestedArray, Tensor } from "./tensor.ts";
+export { assign, assignAll } from "./update.ts";

@@ -1,0 +1,100 @@
+// Activation functions. Forms are chosen so that no infinity meets a zero: limits at +-Inf are right, forward and back.
+
+import { customGradient } from "../autodiff.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import {
+  abs,
+  add,
+  equal,
+  erf,
+  exp,
+  expm1,
+  less,
+  lessEqual,
+  log1p,
+  maximum,
+  mul,
+  neg,
+  sigmoid,
+  tanh,
+  where,
+} from "./elementwise.ts";
+import { asFloat, type Operand } from "./operand.ts";
+
+/** max(x, 0); gradient 0 at 0. */
+export function relu(x: Tensor): Tensor {
+  return where(lessEqual(x, 0), 0, x);
+}
+
+/** x above 0, slope * x elsewhere. */
+export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  return where(less(0, x), x, mul(x, slope));
+}
+
+/** x above 0, alpha * (e^x - 1) elsewhere (Clevert et al. 2016). */
+export function elu(x: Tensor, alpha = 1): Tensor {
+  const value = asFloat(x);
+  const positive = less(0, value);
+  // The unused side must not overflow: 0 * Inf would make its gradient NaN.
+  return where(positive, value, mul(expm1(where(positive, 0, value)), alpha));
+}
+
+/** The self-normalising scaled elu (Klambauer et al. 2017). */
+export function selu(x: Tensor): Tensor {
+  return mul(elu(x, 1.6732632423543772), 1.0507009873554805);
+}
+
+/** -Inf becomes 0: the value of x * gate(x) there, where the product itself would be -Inf * 0. */
+const limitAtMinusInfinity = (x: Tensor): Tensor => where(equal(x, Number.NEGATIVE_INFINITY), 0, x);
+
+/** x * sigmoid(x), also called swish. */
+export function silu(x: Tensor): Tensor {
+  const value = limitAtMinusInfinity(asFloat(x));
+  return mul(value, sigmoid(value));
+}
+
+export interface GeluOptions {
+  /** "tanh" for the approximation of GPT-2; default the exact form with erf. */
+  readonly approximate?: "none" | "tanh";
+}
+
+/** x * P(Z <= x) for a standard normal Z (Hendrycks & Gimpel 2016). */
+export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  const value = limitAtMinusInfinity(asFloat(x));
+  const half = mul(value, 0.5);
+  if (options.approximate !== "tanh") return mul(half, add(erf(mul(value, Math.SQRT1_2)), 1));
+  const cube = mul(mul(value, value), value);
+  return mul(half, add(tanh(mul(add(value, mul(cube, 0.044715)), Math.sqrt(2 / Math.PI))), 1));
+}
+
+// The gradient of the stable form would be wrong to second order at 0, where |x| has a corner: sigmoid is exact.
+const softplusWithSlope = customGradient(
+  (x: Tensor) => add(maximum(x, 0), log1p(exp(neg(abs(x))))),
+  (seed, _output, x) => [mul(seed, sigmoid(x))],
+);
+
+/** log(1 + e^x) without overflow. */
+export function softplus(x: Tensor): Tensor {
+  return softplusWithSlope(asFloat(x));
+}
+
+/** log(sigmoid(x)) without overflow. */
+export function logSigmoid(x: Tensor): Tensor {
+  return neg(softplus(neg(asFloat(x))));
+}
+
+/** x limited to [min, max] (either may be left out). Where x is at a bound, the gradient passes. NaN stays NaN. */
+export function clamp(x: Tensor, min?: Operand, max?: Operand): Tensor {
+  if (typeof min === "number" && typeof max === "number" && min > max) {
+    throw new ArgumentError("clamp", `min ${min} is larger than max ${max}`);
+  }
+  const above = min === undefined ? x : where(less(x, min), min, x);
+  return max === undefined ? above : where(less(max, above), max, above);
+}
+
+/** x limited to [min, max]. Where x is at a bound, the gradient is 0. */
+export function hardtanh(x: Tensor, min = -1, max = 1): Tensor {
+  if (min > max) throw new ArgumentError("hardtanh", `min ${min} is larger than max ${max}`);
+  return where(lessEqual(x, min), min, where(lessEqual(max, x), max, x));
+}
