@@ -1,13 +1,12 @@
 // The vector vocabulary of the matrix product: f32x4 and f64x2 under one set of names, and exact partial vectors.
 
-import type { FunctionBuilder, MemoryOpcode, Opcode, ValType } from "./asm.ts";
+import type { FunctionBuilder, MemoryOpcode, ModuleBuilder, Opcode } from "./asm.ts";
 
 export interface Lanes {
   readonly dtype: "f32" | "f64";
   /** Bytes of an element, and elements of a vector. */
   readonly bytes: 4 | 8;
   readonly width: 4 | 2;
-  readonly scalar: ValType;
   readonly splat: MemoryOpcode;
   readonly load: MemoryOpcode;
   readonly store: MemoryOpcode;
@@ -21,7 +20,6 @@ export const lanesOf: Record<"f32" | "f64", Lanes> = {
     dtype: "f32",
     bytes: 4,
     width: 4,
-    scalar: "f32",
     splat: "v128.load32_splat",
     load: "f32.load",
     store: "f32.store",
@@ -33,7 +31,6 @@ export const lanesOf: Record<"f32" | "f64", Lanes> = {
     dtype: "f64",
     bytes: 8,
     width: 2,
-    scalar: "f64",
     splat: "v128.load64_splat",
     load: "f64.load",
     store: "f64.store",
@@ -56,7 +53,10 @@ export function loadPart(f: FunctionBuilder, lanes: Lanes, count: number, addres
   if (bytes !== 12) return;
   // The lane load takes the address below the vector, which is on the stack already.
   const vector = f.local("v128");
-  f.set(vector).get(address).get(vector).memoryLane("v128.load32_lane", 2, offset + 8);
+  f.set(vector)
+    .get(address)
+    .get(vector)
+    .memoryLane("v128.load32_lane", 2, offset + 8);
 }
 
 /** Stores the first `count` lanes of the vector local at (local address) + offset, and nothing else. */
@@ -73,18 +73,14 @@ export function storePart(
   if (bytes === 16) f.store("v128.store", offset);
   else if (bytes === 4) f.memoryLane("v128.store32_lane", 0, offset);
   else f.memoryLane("v128.store64_lane", 0, offset);
-  if (bytes === 12) f.get(address).get(vector).memoryLane("v128.store32_lane", 2, offset + 8);
+  if (bytes === 12)
+    f.get(address)
+      .get(vector)
+      .memoryLane("v128.store32_lane", 2, offset + 8);
 }
 
-/** Acc = acc + a * b, where `a` and `b` push their operands; fused where the machine may. */
-export function multiplyAdd(
-  f: FunctionBuilder,
-  lanes: Lanes,
-  fma: boolean,
-  acc: number,
-  a: number,
-  b: number,
-): void {
+/** Local acc = acc + a * b, fused where the machine may. */
+export function multiplyAdd(f: FunctionBuilder, lanes: Lanes, fma: boolean, acc: number, a: number, b: number): void {
   if (fma) f.get(a).get(b).get(acc).op(lanes.madd);
   else f.get(acc).get(a).get(b).op(lanes.mul).op(lanes.add);
   f.set(acc);
@@ -105,11 +101,13 @@ export function countDown(f: FunctionBuilder, counter: number, body: () => void)
 export const advance = (f: FunctionBuilder, local: number, by: number): FunctionBuilder =>
   f.get(local).get(by).op("i32.add").set(local);
 
-/** A function emitted at most once per module: helpers shared by every product of a program. */
-export function helper<M extends object>(caches: WeakMap<M, Map<string, number>>, module: M, name: string, emit: () => number): number {
-  let cache = caches.get(module);
-  if (cache === undefined) caches.set(module, (cache = new Map()));
-  let index = cache.get(name);
-  if (index === undefined) cache.set(name, (index = emit()));
+const helpers = new WeakMap<ModuleBuilder, Map<string, number>>();
+
+/** Index of a function that a module has once, however many products ask for it. */
+export function helper(module: ModuleBuilder, name: string, emit: (name: string) => number): number {
+  const known = helpers.get(module) ?? new Map<string, number>();
+  helpers.set(module, known);
+  const index = known.get(name) ?? emit(name);
+  known.set(name, index);
   return index;
 }

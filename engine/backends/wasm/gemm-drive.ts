@@ -1,0 +1,134 @@
+// The loops of one product around the tile: blocks, packing and strips, for a range of C that is known at run time.
+
+import type { FunctionBuilder, ModuleBuilder } from "./asm.ts";
+import { dotKernel } from "./gemm-dot.ts";
+import { tileKernel } from "./gemm-kernel.ts";
+import { lanesOf } from "./gemm-lanes.ts";
+import { packer, packForm } from "./gemm-pack.ts";
+import type { Plan } from "./gemm-plan.ts";
+import { inBlocks, inSteps, keep, local, minus, push, type Range, sum, type Value } from "./gemm-ranges.ts";
+
+export interface GemmEnv {
+  /** Whether the machine's relaxed FMA may be used. */
+  readonly fma: boolean;
+  /** Pushes the address (16-byte aligned) of this thread's scratch memory of at least `gemmScratchBytes`. */
+  readonly scratch: (f: FunctionBuilder) => void;
+  /** Emits code for a finished block of C, while it is still in the cache: where a bias or an activation is fused. */
+  readonly finish?: (f: FunctionBuilder, block: FinishedBlock) => void;
+}
+
+/** A block of one batch element of C, which starts at address `c`, numbered as the plan numbers rows and columns. */
+export interface FinishedBlock {
+  readonly c: Value;
+  readonly rows: Range;
+  readonly cols: Range;
+}
+
+/** Bytes of scratch memory for a block of packed B, at its start, and for a block of packed A, behind it. */
+export function scratchBytes(plan: Plan): { readonly b: number; readonly a: number } {
+  const { packA, packB, blockM, blockN, blockK } = plan;
+  const bytes = (side: number) => Math.ceil((side * blockK * lanesOf[plan.dtype].bytes) / 64) * 64;
+  return { b: packB ? bytes(blockN) : 0, a: packA ? bytes(blockM) : 0 };
+}
+
+/**
+ * Index of the function (a, b, c, rowFrom, rowTo, colFrom, colTo) that computes this range of C from the addresses of
+ * one batch element. `edgeRows`: the numbers of rows that may be left after whole tiles (by default what the plan's m leaves).
+ */
+export function emitRange(
+  module: ModuleBuilder,
+  plan: Plan,
+  env: GemmEnv,
+  edgeRows: readonly number[] = leftOver(plan.m, plan.rows),
+): number {
+  const emit = plan.path === "dot" ? emitDots : emitTiles;
+  return module.func("gemm_range", new Array(7).fill("i32"), [], (f) => {
+    const [a, b, c, rowFrom, rowTo, colFrom, colTo] = Array.from({ length: 7 }, (_, i) => local(i));
+    const task: Task = { plan, env, a, b, c, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows };
+    emit(module, f, task);
+  });
+}
+
+interface Task {
+  readonly plan: Plan;
+  readonly env: GemmEnv;
+  readonly a: Value;
+  readonly b: Value;
+  readonly c: Value;
+  readonly rows: Range;
+  readonly cols: Range;
+  readonly edgeRows: readonly number[];
+}
+
+const leftOver = (side: number, step: number): readonly number[] => (side % step === 0 ? [] : [side % step]);
+
+function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
+  const { plan, env, c } = task;
+  const { m, n, k, packA, packB, rows, cols, blockM, blockN, blockK } = plan;
+  const { bytes } = lanesOf[plan.dtype];
+  const [rowA, stepA, stepB, colB] = [plan.a.row, plan.a.col, plan.b.row, plan.b.col].map((stride) => stride * bytes);
+  const edgeCols = leftOver(n, cols);
+  env.scratch(f);
+  const scratchB = keep(f);
+  const scratchA = sum(f, scratchB, [1, scratchBytes(plan).b]);
+
+  inBlocks(f, task.cols, blockN, n, ([colFrom, colTo]) =>
+    inBlocks(f, [0, k], blockK, k, ([kFrom, kTo]) => {
+      const length = minus(f, kTo, kFrom);
+      const stripBytes = sum(f, 0, [length, bytes]);
+      const a = sum(f, task.a, [kFrom, stepA]);
+      const b = sum(f, task.b, [kFrom, stepB]);
+      // Where the strip that starts at this row or column of the block was packed.
+      const packedA = (row: Value, first: Value) => sum(f, scratchA, [minus(f, row, first), stripBytes]);
+      const packedB = (col: Value) => sum(f, scratchB, [minus(f, col, colFrom), stripBytes]);
+
+      if (packB)
+        inSteps(f, [colFrom, colTo], cols, edgeCols, (col, width) => {
+          pushAll(f, sum(f, b, [col, colB]), colB, stepB, packedB(col), length);
+          f.call(packer(module, plan.dtype, width, packForm(plan.b.col, plan.b.row)));
+        });
+      inBlocks(f, task.rows, blockM, m, ([rowFrom, rowTo]) => {
+        if (packA)
+          inSteps(f, [rowFrom, rowTo], rows, task.edgeRows, (row, height) => {
+            pushAll(f, sum(f, a, [row, rowA]), rowA, stepA, packedA(row, rowFrom), length);
+            f.call(packer(module, plan.dtype, height, packForm(plan.a.row, plan.a.col)));
+          });
+        inSteps(f, [colFrom, colTo], cols, edgeCols, (col, width) => {
+          const stripB = packB ? packedB(col) : sum(f, b, [col, colB]);
+          inSteps(f, [rowFrom, rowTo], rows, task.edgeRows, (row, height) => {
+            push(f, packA ? packedA(row, rowFrom) : sum(f, a, [row, rowA]));
+            pushAll(f, rowA, packA ? height * bytes : stepA);
+            pushAll(f, stripB, packB ? width * bytes : stepB);
+            pushAll(f, sum(f, c, [row, n * bytes], [col, bytes]), n * bytes);
+            pushAll(f, length, kFrom);
+            f.call(tileKernel(module, { dtype: plan.dtype, fma: plan.fma, rows: height, cols: width, a: plan.tileA }));
+          });
+        });
+        if (env.finish !== undefined) {
+          const block = { c, rows: [rowFrom, rowTo], cols: [colFrom, colTo] } as const;
+          push(f, kTo).i32(k).op("i32.eq");
+          f.if(() => env.finish?.(f, block));
+        }
+      });
+    }),
+  );
+}
+
+function emitDots(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
+  const { plan, a, b, c } = task;
+  const { n, k, rows, cols } = plan;
+  const { bytes, width } = lanesOf[plan.dtype];
+  const [rowA, colB] = [plan.a.row * bytes, plan.b.col * bytes];
+  inSteps(f, task.cols, cols, leftOver(n, cols), (col, across) => {
+    inSteps(f, task.rows, rows, task.edgeRows, (row, height) => {
+      pushAll(f, sum(f, a, [row, rowA]), rowA, sum(f, b, [col, colB]), colB);
+      pushAll(f, sum(f, c, [row, n * bytes], [col, bytes]), n * bytes, Math.floor(k / width));
+      f.call(dotKernel(module, { dtype: plan.dtype, fma: plan.fma, rows: height, cols: across, tail: k % width }));
+    });
+  });
+  task.env.finish?.(f, { c, rows: task.rows, cols: task.cols });
+}
+
+function pushAll(f: FunctionBuilder, ...values: readonly Value[]): void {
+  for (const value of values) push(f, value);
+}
