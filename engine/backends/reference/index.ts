@@ -2,7 +2,7 @@
 // can judge each other.
 
 import { hostArray, roundTo } from "../../dtype.ts";
-import type { Node } from "../../graph/node.ts";
+import { Node } from "../../graph/node.ts";
 import type { Storage } from "../../graph/storage.ts";
 import { valueInputs } from "../../graph/traverse.ts";
 import type { Backend, Executable, Graph } from "../backend.ts";
@@ -15,10 +15,10 @@ export const referenceBackend = (): Backend => ({
 });
 
 class ReferenceExecutable implements Executable {
-  readonly #graph: Graph;
+  readonly #graph: Pick<Graph, "nodes" | "inputs" | "outputs">;
 
   constructor(graph: Graph) {
-    this.#graph = graph;
+    this.#graph = copy(graph);
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[]): void {
@@ -30,7 +30,7 @@ class ReferenceExecutable implements Executable {
         node,
         evaluate(
           node,
-          valueInputs(node).map((input) => valuesOf(values, input)),
+          node.inputs.map((input) => valuesOf(values, input)),
         ),
       );
     }
@@ -55,6 +55,20 @@ class ReferenceExecutable implements Executable {
   }
 
   release(): void {}
+}
+
+/** The graph as it is now: a program outlives its nodes, which let go of their inputs once they have values. */
+function copy(graph: Graph): Pick<Graph, "nodes" | "inputs" | "outputs"> {
+  const copies = new Map<Node, Node>();
+  const copyOf = (node: Node): Node => {
+    const known = copies.get(node);
+    if (known !== undefined) return known;
+    const made = new Node(node.op, valueInputs(node).map(copyOf), node.attrs, node.shape, node.dtype, false);
+    copies.set(node, made);
+    return made;
+  };
+  // Inputs come before users, so this does not recur.
+  return { nodes: graph.nodes.map(copyOf), inputs: graph.inputs.map(copyOf), outputs: graph.outputs.map(copyOf) };
 }
 
 function valuesOf(values: ReadonlyMap<Node, Values>, node: Node): Values {
