@@ -87,8 +87,10 @@ export function customGradient<A extends readonly Tensor[]>(
   backward: (seed: Tensor, output: Tensor, ...args: A) => readonly (Tensor | undefined)[],
 ): Fn<A> {
   return (...args) => {
-    const output = withoutGrad(() => fn(...args));
+    const value = withoutGrad(() => fn(...args));
+    // The rule sees the differentiable output, so that what it computes from it has gradients in turn.
     const rule = (seed: Node) => backward(new Tensor(seed), output, ...args).map((g) => g?.node);
-    return new Tensor(build.apply("custom", [output.node, ...args.map((arg) => arg.node)], { rule }));
+    const output: Tensor = new Tensor(build.apply("custom", [value.node, ...args.map((arg) => arg.node)], { rule }));
+    return output;
   };
 }
