@@ -192,7 +192,7 @@ export class Tensor {
   }
 
   toString(): string {
-    const body = this.size <= 64 ? JSON.stringify(this.toArray()) : "...";
+    const body = this.size <= 64 ? format(this.toArray()) : "...";
     return `Tensor(${body}, shape ${formatShape(this.shape)}, ${this.dtype})`;
   }
 }
@@ -213,6 +213,10 @@ const roots = new WeakMap<Tensor, readonly Tensor[]>();
 
 /** The losses a gradient came from: an update evaluates them too, since it needs most of their graph anyway. */
 export const rootsOf = (gradient: Tensor): readonly Tensor[] => roots.get(gradient) ?? [];
+
+// JSON has no NaN and no Inf.
+const format = (value: NestedArray): string =>
+  typeof value === "number" ? String(value) : `[${value.map(format).join(",")}]`;
 
 function nest(values: HostArray, shape: Shape, offset: number): NestedArray {
   if (shape.length === 0) return values[offset];
