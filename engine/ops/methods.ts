@@ -3,11 +3,15 @@
 
 import { Tensor } from "../tensor.ts";
 import * as activations from "./activations.ts";
+import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
+import * as indexing from "./indexing.ts";
 import * as linalg from "./linalg.ts";
 import * as movement from "./movement.ts";
+import * as normalize from "./normalize.ts";
 import * as reduce from "./reduce.ts";
 import * as slicing from "./slicing.ts";
+import * as sorting from "./sorting.ts";
 
 /** Every operation that is a method, by name. */
 export const methods = {
@@ -19,6 +23,10 @@ export const methods = {
   ...movement,
   ...slicing,
   ...linalg,
+  ...normalize,
+  ...attention,
+  ...indexing,
+  ...sorting,
 };
 
 /** A function of a tensor and more, as a method of that tensor. */

@@ -1,0 +1,101 @@
+// Softmax and the normalisations, in forms that a backend can run as one pass over rows.
+
+import { customGradient } from "../autodiff.ts";
+import { ShapeError } from "../errors.ts";
+import { build } from "../primitives/index.ts";
+import { broadcastShapes, formatShape, resolveAxes, type Shape, sameShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { add, div, exp, isFinite, log, mul, rsqrt, square, sub, where } from "./elementwise.ts";
+import { asFloat, checkTensor } from "./operand.ts";
+import { type Axes, mean, sum } from "./reduce.ts";
+
+const keep = { keepDims: true } as const;
+
+/**
+ * x minus its maximum along the axes. Rows that are all -Inf stay -Inf (not NaN), rows with +Inf give NaN.
+ * No gradient flows through the maximum: what uses this does not change when a row is shifted.
+ */
+function shifted(x: Tensor, axes: readonly number[]): Tensor {
+  const highest = new Tensor(build.unreduce(build.max(x.node, axes), keepShape(x.shape, axes), axes));
+  return sub(x, where(isFinite(highest), highest, 0));
+}
+
+const keepShape = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.map((side, i) => (axes.includes(i) ? 1 : side));
+
+/**
+ * e^x / sum(e^x) along `axis` (or several): non-negative, adds up to 1. -Inf gives 0; a row that is all -Inf (or has
+ * +Inf or NaN) gives NaN, as in PyTorch.
+ */
+export function softmax(x: Tensor, axis: Axes = -1): Tensor {
+  checkTensor("softmax", x);
+  const axes = resolveAxes("softmax", axis, x.rank);
+  const forward = (input: Tensor): Tensor => {
+    const powers = exp(shifted(input, axes));
+    return div(powers, sum(powers, axes, keep));
+  };
+  return customGradient(forward, (seed, y) => {
+    const weighted = mul(seed, y);
+    return [sub(weighted, mul(y, sum(weighted, axes, keep)))];
+  })(asFloat(x));
+}
+
+/** log(softmax(x)) along `axis`, without the loss of small probabilities. */
+export function logSoftmax(x: Tensor, axis: Axes = -1): Tensor {
+  checkTensor("logSoftmax", x);
+  const axes = resolveAxes("logSoftmax", axis, x.rank);
+  const forward = (input: Tensor): Tensor => {
+    const low = shifted(input, axes);
+    return sub(low, log(sum(exp(low), axes, keep)));
+  };
+  return customGradient(forward, (seed, y) => [sub(seed, mul(exp(y), sum(seed, axes, keep)))])(asFloat(x));
+}
+
+export interface NormalizeOptions {
+  /** Scale, of the normalised shape. */
+  readonly weight?: Tensor;
+  /** Shift, of the normalised shape. */
+  readonly bias?: Tensor;
+  /** Added to the variance (or mean square); default 1e-5. */
+  readonly eps?: number;
+}
+
+/** The last axes of x, after checking that they are `shape`. */
+function trailingAxes(op: string, x: Tensor, shape: Shape): number[] {
+  checkTensor(op, x);
+  const lead = x.rank - shape.length;
+  if (shape.length === 0 || lead < 0 || !sameShape(x.shape.slice(lead), shape)) {
+    throw new ShapeError(op, `x ${formatShape(x.shape)} does not end in the normalised shape ${formatShape(shape)}`);
+  }
+  return shape.map((_, i) => lead + i);
+}
+
+function affine(op: string, x: Tensor, shape: Shape, { weight, bias }: NormalizeOptions): Tensor {
+  for (const part of [weight, bias]) {
+    if (part !== undefined && !sameShape(broadcastShapes(op, part.shape, shape), shape)) {
+      throw new ShapeError(
+        op,
+        `weight and bias must broadcast to ${formatShape(shape)}, got ${formatShape(part.shape)}`,
+      );
+    }
+  }
+  const scaled = weight === undefined ? x : mul(x, weight);
+  return bias === undefined ? scaled : add(scaled, bias);
+}
+
+/** (x - mean) / sqrt(variance + eps) over the last axes, `shape`; then weight and bias (Ba et al. 2016). */
+export function layerNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
+  const axes = trailingAxes("layerNorm", x, shape);
+  const value = asFloat(x);
+  const centred = sub(value, mean(value, axes, keep));
+  const spread = mean(square(centred), axes, keep);
+  return affine("layerNorm", mul(centred, rsqrt(add(spread, options.eps ?? 1e-5))), shape, options);
+}
+
+/** x / sqrt(mean(x^2) + eps) over the last axes, `shape`; then weight (Zhang & Sennrich 2019). */
+export function rmsNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
+  const axes = trailingAxes("rmsNorm", x, shape);
+  const value = asFloat(x);
+  const scale = rsqrt(add(mean(square(value), axes, keep), options.eps ?? 1e-5));
+  return affine("rmsNorm", mul(value, scale), shape, options);
+}

@@ -1,0 +1,139 @@
+// Random tensors. A Generator is a state of three i32 (seed, stream, counter); every draw has a counter of its own, so
+// compiled and un-compiled code, any backend and any number of threads see the same numbers.
+
+import { ArgumentError } from "../errors.ts";
+import { type Node, withoutGrad } from "../graph/node.ts";
+import { Storage } from "../graph/storage.ts";
+import { build } from "../primitives/index.ts";
+import { hashName } from "../random.ts";
+import { currentTrace, type Trace } from "../runtime/trace.ts";
+import { checkShape, type Shape } from "../shape.ts";
+import { leafTensor, Tensor } from "../tensor.ts";
+import { assign } from "../update.ts";
+import { tensor } from "./create.ts";
+import { add, cast, cos, floor, less, log, mul, neg, sqrt } from "./elementwise.ts";
+import { checkTensor } from "./operand.ts";
+import { argsort } from "./sorting.ts";
+
+const key = (seed: number, stream: number, counter: number): Tensor =>
+  leafTensor(new Storage("i32", 3, Int32Array.of(seed, stream, counter)), [3]);
+
+function checkSeed(op: string, seed: number): number {
+  if (!Number.isInteger(seed) || seed < -(2 ** 31) || seed >= 2 ** 32) {
+    throw new ArgumentError(op, `a seed is a whole number of 32 bits, got ${seed}`);
+  }
+  return seed | 0;
+}
+
+/** A stream of random numbers. Make one with `generator(seed, name)`. */
+export class Generator {
+  /** i32 [3]: seed, stream, counter. Part of a checkpoint; advanced by each draw. */
+  readonly state: Tensor;
+  readonly #draws = new WeakMap<Trace, number>();
+
+  constructor(seed: number, stream = 0) {
+    this.state = key(checkSeed("generator", seed), stream, 0);
+  }
+
+  /** The state as numbers: [seed, stream, counter]. Needs a synchronous backend. */
+  getState(): [seed: number, stream: number, counter: number] {
+    const [seed, stream, counter] = this.state.dataSync();
+    return [seed, stream, counter];
+  }
+
+  /** Puts the stream where `getState` found it. */
+  setState(state: ArrayLike<number>): void {
+    this.state.copyFrom(state);
+  }
+
+  /** Uniform numbers in [0, 1): a node that holds the next draw of this stream. */
+  draw(shape: Shape, dtype: "f32" | "f64" = "f32"): Node {
+    checkShape("random", shape);
+    const trace = currentTrace();
+    if (trace === undefined) {
+      // A leaf of its own: the draw keeps its number however late it is evaluated, and its program is known already.
+      const [seed, stream, counter] = this.getState();
+      this.setState([seed, stream, counter + 1]);
+      return build.apply("uniform", [key(seed, stream, counter).node], { shape, dtype, call: 0 });
+    }
+    const call = this.#draws.get(trace);
+    if (call === undefined) trace.atEnd.push(() => this.#advance(trace));
+    this.#draws.set(trace, (call ?? 0) + 1);
+    return build.apply("uniform", [this.state.node], { shape, dtype, call: call ?? 0 });
+  }
+
+  /** At the end of a trace: each replay of the program starts where the last one stopped. */
+  #advance(trace: Trace): void {
+    const draws = this.#draws.get(trace) ?? 0;
+    withoutGrad(() => assign(this.state, add(this.state, tensor([0, 0, draws], { dtype: "i32" }))));
+  }
+}
+
+/** A stream of its own for a seed and a name: equal names give equal numbers, different names independent ones. */
+export const generator = (seed: number, name = ""): Generator => new Generator(seed, name === "" ? 0 : hashName(name));
+
+let shared: Generator | undefined;
+
+/** The generator of calls that name none. Its seed is 0 until `manualSeed` sets another. */
+export function defaultGenerator(): Generator {
+  shared ??= new Generator(0);
+  return shared;
+}
+
+/** Restarts the default generator from a seed (32 bits). */
+export function manualSeed(seed: number): void {
+  defaultGenerator().setState([checkSeed("manualSeed", seed), 0, 0]);
+}
+
+export interface RandomOptions {
+  /** Default f32. */
+  readonly dtype?: "f32" | "f64";
+  /** Where the numbers come from; default: the generator `manualSeed` seeds. */
+  readonly generator?: Generator;
+}
+
+const uniform = (shape: Shape, options: RandomOptions): Tensor =>
+  new Tensor((options.generator ?? defaultGenerator()).draw(shape, options.dtype));
+
+/** Uniform in [0, 1). */
+export const rand = (shape: Shape, options: RandomOptions = {}): Tensor => uniform(shape, options);
+
+/** Standard normal (Box & Muller 1958). */
+export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
+  const radius = uniform(shape, options);
+  const angle = uniform(shape, options);
+  // 1 - u is in (0, 1]: its logarithm is finite.
+  const length = sqrt(mul(log(add(neg(radius), 1)), -2));
+  return mul(length, cos(mul(angle, 2 * Math.PI)));
+}
+
+/** Whole numbers in [low, high), i32, all equally likely. */
+export function randint(
+  low: number,
+  high: number,
+  shape: Shape,
+  options: Pick<RandomOptions, "generator"> = {},
+): Tensor {
+  const fits = [low, high].every((bound) => Number.isInteger(bound) && Math.abs(bound) <= 2 ** 31);
+  if (!fits || low >= high) throw new ArgumentError("randint", `needs whole low < high, got ${low} and ${high}`);
+  // 53 random bits: no range of i32 is noticeably biased, and the product is the same on every backend.
+  const unit = uniform(shape, { ...options, dtype: "f64" });
+  return cast(floor(add(mul(unit, high - low), low)), "i32");
+}
+
+export interface BernoulliOptions extends Pick<RandomOptions, "generator"> {
+  /** Needed where p is a number. */
+  readonly shape?: Shape;
+}
+
+/** true with probability p (a number, or one per element), as bool. */
+export function bernoulli(p: Tensor | number, options: BernoulliOptions = {}): Tensor {
+  if (typeof p !== "number") checkTensor("bernoulli", p, "p");
+  else if (!(p >= 0 && p <= 1)) throw new ArgumentError("bernoulli", `p must be in [0, 1], got ${p}`);
+  const shape = options.shape ?? (typeof p === "number" ? [] : p.shape);
+  return less(uniform(shape, options), p);
+}
+
+/** 0, ..., n - 1 in random order: i32 [n]. */
+export const permutation = (n: number, options: Pick<RandomOptions, "generator"> = {}): Tensor =>
+  argsort(uniform([n], { ...options, dtype: "f64" }));

@@ -1,0 +1,59 @@
+// Order along an axis. All of it is one primitive, a stable argsort; values follow by gathering, gradients with them.
+
+import { ArgumentError } from "../errors.ts";
+import { build } from "../primitives/index.ts";
+import { formatShape, resolveAxis } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { takeAlongAxis } from "./indexing.ts";
+import { moveAxis } from "./movement.ts";
+import { checkTensor } from "./operand.ts";
+import { narrow } from "./slicing.ts";
+
+export interface SortOptions {
+  /** Largest first. */
+  readonly descending?: boolean;
+}
+
+export interface Sorted {
+  readonly values: Tensor;
+  /** i32: values = takeAlongAxis(x, indices, axis). */
+  readonly indices: Tensor;
+}
+
+/** i32 positions that put x in order along `axis`. Stable (equals keep their order); NaN comes last in both directions. */
+export function argsort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor {
+  checkTensor("argsort", x);
+  const at = resolveAxis("argsort", axis, x.rank);
+  const last = moveAxis(x, at, -1);
+  const order = new Tensor(build.apply("argsort", [last.node], { descending: options.descending === true }));
+  return moveAxis(order, -1, at);
+}
+
+/** x in order along `axis`, and where each value was. Stable; NaN comes last in both directions. */
+export function sort(x: Tensor, axis = -1, options: SortOptions = {}): Sorted {
+  checkTensor("sort", x);
+  const indices = argsort(x, axis, options);
+  return { values: takeAlongAxis(x, indices, axis), indices };
+}
+
+export interface TopkOptions {
+  /** Default true; false: the k smallest. */
+  readonly largest?: boolean;
+}
+
+/**
+ * The k largest (or smallest) along `axis`, best first, and where they are (i32). Among equals the first wins; NaN
+ * comes last. Throws an ArgumentError for k beyond the axis.
+ */
+export function topk(x: Tensor, k: number, axis = -1, options: TopkOptions = {}): Sorted {
+  checkTensor("topk", x);
+  const at = resolveAxis("topk", axis, x.rank);
+  if (!Number.isInteger(k) || k < 0 || k > x.shape[at]) {
+    throw new ArgumentError(
+      "topk",
+      `k must be in 0..${x.shape[at]} for axis ${axis} of ${formatShape(x.shape)}, got ${k}`,
+    );
+  }
+  const indices = narrow(argsort(x, at, { descending: options.largest ?? true }), at, 0, k);
+  return { values: takeAlongAxis(x, indices, at), indices };
+}
