@@ -23,20 +23,22 @@ export const identityView = (shape: Shape): View => ({ shape, strides: contiguou
 
 export const identityAccess = (shape: Shape): Access => [identityView(shape)];
 
+/** Position i reads i: contiguous strides, no offset, no mask. */
 const isIdentity = (view: View): boolean => {
   if (view.offset !== 0 || view.mask !== undefined) return false;
   const strides = contiguousStrides(view.shape);
   return view.shape.every((side, i) => side === 1 || view.strides[i] === strides[i]);
 };
 
-/** Reads the tensor of `source`'s index space through one more view in front: index of `front` -> source. */
-export function composeAccess(front: View, rest: Access): Access {
-  if (rest.length === 0) return [front];
-  const [head, ...tail] = rest;
-  if (isIdentity(head) && tail.length > 0) return composeAccess(front, tail);
-  const joined = joinViews(front, head);
-  return joined === undefined ? [front, ...rest] : [joined, ...tail];
+/** An access followed by one more view: from a position the access gives (flat over `back.shape`) to back's target. */
+export function appendView(access: Access, back: View): Access {
+  const last = access[access.length - 1];
+  const joined = joinViews(last, back);
+  return joined === undefined ? [...access, back] : [...access.slice(0, -1), joined];
 }
+
+/** True when flat position i of the access's index space reads flat position i. */
+export const isIdentityAccess = (access: Access): boolean => access.length === 1 && isIdentity(access[0]);
 
 /** One view that does what `front` then `back` do, when strides and masks can say it. */
 export function joinViews(front: View, back: View): View | undefined {

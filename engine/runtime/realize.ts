@@ -1,6 +1,7 @@
 // From lazy nodes to values: cut the graph at what is known, find or prepare its program, run it.
 
-import type { Executable, Graph } from "../backends/backend.ts";
+import type { Executable } from "../backends/backend.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { Storage } from "../graph/storage.ts";
 import { topological, valueInputs } from "../graph/traverse.ts";

@@ -5,7 +5,8 @@ import { hostArray, roundTo } from "../../dtype.ts";
 import { Node } from "../../graph/node.ts";
 import type { Storage } from "../../graph/storage.ts";
 import { valueInputs } from "../../graph/traverse.ts";
-import type { Backend, Executable, Graph } from "../backend.ts";
+import type { Backend, Executable } from "../backend.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { evaluate, type Values } from "./evaluate.ts";
 
 export const referenceBackend = (): Backend => ({

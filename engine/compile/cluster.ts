@@ -1,0 +1,246 @@
+// Fusion: groups vertices into clusters, each of which becomes one kernel. Greedy, producers into consumers, as long as
+// every value is met where it is made (the same element, or the own row) and no cycle between kernels appears.
+
+import { isElementwise, isReduce } from "../graph/vocabulary.ts";
+import { sizeOf } from "../shape.ts";
+import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
+import { isOpaque, type Legal } from "./legalize.ts";
+import { isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
+import { type Access, appendView, identityAccess } from "./view.ts";
+
+/** What a vertex reads: another vertex, and how its index space (a reduction's: its input's) leads there. */
+export interface Dependency {
+  readonly vertex: Vertex;
+  readonly access: Access;
+  /** Read by position (an operand of an opaque kernel, the source of a gather): it must be in memory. */
+  readonly whole: boolean;
+}
+
+export interface Cluster {
+  readonly members: Vertex[];
+  /** Undefined for an opaque kernel. */
+  domain: Domain | undefined;
+}
+
+export interface Clustering {
+  readonly clusters: readonly Cluster[];
+  readonly clusterOf: ReadonlyMap<Vertex, Cluster>;
+  readonly dependencies: ReadonlyMap<Vertex, readonly Dependency[]>;
+  /** Vertices without a cluster: evaluated wherever they are used. */
+  readonly inline: ReadonlySet<Vertex>;
+}
+
+/** Members beyond this gain little and cost registers. */
+const maxMembers = 40;
+
+/** Level of a member: one value per element, or one per row. */
+export function levelOf(vertex: Vertex, domain: Domain): "full" | "kept" {
+  if (isReduce(vertex.op)) return "kept";
+  return domain.axes.length > 0 && sizeOf(vertex.shape) !== sizeOf(domain.shape) ? "kept" : "full";
+}
+
+export function cluster(legal: Legal, fuse: boolean): Clustering {
+  const inline = new Set<Vertex>();
+  const state = new Fusion(legal, inline);
+  const uses = findUses(legal);
+  for (const vertex of legal.order) {
+    if (isMove(vertex)) continue;
+    if (isInline(vertex, uses, fuse)) inline.add(vertex);
+    else state.add(vertex, fuse);
+  }
+  return state.result();
+}
+
+interface Uses {
+  readonly count: ReadonlyMap<Vertex, number>;
+  /** Read by position, or a result: it must be in memory. */
+  readonly whole: ReadonlySet<Vertex>;
+}
+
+function findUses({ order, outputs }: Legal): Uses {
+  const count = new Map<Vertex, number>();
+  const whole = new Set<Vertex>();
+  const baseOf = (v: Vertex): Vertex => throughMovement(v, identityAccess(v.shape))[0];
+  for (const vertex of order) {
+    vertex.inputs.forEach((input, i) => {
+      count.set(input, (count.get(input) ?? 0) + 1);
+      if (readsWhole(vertex, i)) whole.add(baseOf(input));
+    });
+  }
+  for (const output of outputs) whole.add(baseOf(output));
+  return { count, whole };
+}
+
+/** Whether a vertex reads its i-th input by position, not element for element. */
+const readsWhole = (v: Vertex, i: number): boolean =>
+  isOpaque(v) || v.op === "uniform" || (v.op === "gather" && i === 0);
+
+const cheap: ReadonlySet<string> = new Set([
+  "neg",
+  "abs",
+  "add",
+  "sub",
+  "mul",
+  "less",
+  "lessEqual",
+  "equal",
+  "notEqual",
+  "logicalNot",
+  "logicalAnd",
+  "logicalOr",
+  "where",
+  "cast",
+]);
+
+/**
+ * Constants always; and a cheap function of one value that is in memory anyway (a mask, a scaled copy), when several
+ * would use it: computing it again costs no more than reading it.
+ */
+function isInline(vertex: Vertex, uses: Uses, fuse: boolean): boolean {
+  if (vertex.op === "full" || vertex.op === "iota") return true;
+  if (!fuse || !cheap.has(vertex.op) || uses.whole.has(vertex) || (uses.count.get(vertex) ?? 0) < 2) return false;
+  const sources = new Set<Vertex>();
+  for (const input of vertex.inputs) {
+    const [base] = throughMovement(input, identityAccess(input.shape));
+    if (base.op !== "full" && base.op !== "iota") sources.add(base);
+  }
+  return sources.size === 1 && [...sources].every((source) => source.op === "data" || source.op === "contract");
+}
+
+class Fusion {
+  readonly #inline: ReadonlySet<Vertex>;
+  readonly #clusterOf = new Map<Vertex, Cluster>();
+  readonly #dependencies = new Map<Vertex, readonly Dependency[]>();
+  readonly #position = new Map<Vertex, number>();
+
+  constructor(legal: Legal, inline: ReadonlySet<Vertex>) {
+    this.#inline = inline;
+    legal.order.forEach((vertex, i) => {
+      this.#position.set(vertex, i);
+    });
+  }
+
+  add(vertex: Vertex, fuse: boolean): void {
+    const dependencies = this.#find(vertex);
+    this.#dependencies.set(vertex, dependencies);
+    let own: Cluster = { members: [vertex], domain: isOpaque(vertex) ? undefined : ownDomain(vertex) };
+    this.#clusterOf.set(vertex, own);
+    if (!fuse) return;
+    // The nearest producers first: they are the likeliest to share rows.
+    const producers = new Set(dependencies.map((dep) => this.#clusterOf.get(dep.vertex) as Cluster));
+    for (const producer of [...producers].sort((a, b) => this.#last(b) - this.#last(a))) {
+      const merged = this.#merge(producer, own);
+      if (merged === undefined) continue;
+      for (const member of merged.members) this.#clusterOf.set(member, merged);
+      own = merged;
+    }
+  }
+
+  result(): Clustering {
+    const clusters = [...new Set(this.#clusterOf.values())];
+    return {
+      clusters,
+      clusterOf: this.#clusterOf,
+      dependencies: this.#dependencies,
+      inline: this.#inline,
+    };
+  }
+
+  #last(c: Cluster): number {
+    return this.#position.get(c.members[c.members.length - 1]) as number;
+  }
+
+  /** The vertices a vertex reads, through movement and inline expressions. */
+  #find(vertex: Vertex): Dependency[] {
+    const found: Dependency[] = [];
+    const walk = (v: Vertex, access: Access, whole: boolean): void => {
+      if (isMove(v)) {
+        const view = viewOf(v);
+        walk(v.inputs[0], view === undefined ? access : appendView(access, view), whole);
+      } else if (this.#inline.has(v)) {
+        for (const input of v.inputs) walk(input, access, whole);
+      } else found.push({ vertex: v, access, whole });
+    };
+    vertex.inputs.forEach((input, i) => {
+      walk(input, identityAccess(input.shape), readsWhole(vertex, i));
+    });
+    return found;
+  }
+
+  #merge(a: Cluster, b: Cluster): Cluster | undefined {
+    if (a === b || !fusible(a) || !fusible(b)) return undefined;
+    if (a.members.length + b.members.length > maxMembers) return undefined;
+    const domain = joinDomains(a.domain as Domain, b.domain as Domain) ?? this.#joinKept(a, b);
+    if (domain === undefined) return undefined;
+    const members = [...a.members, ...b.members].sort((p, q) => this.#at(p) - this.#at(q));
+    const merged: Cluster = { members, domain };
+    const inside = new Set(members);
+    if (!members.every((member) => this.#meets(member, inside, domain))) return undefined;
+    return this.#cyclic(inside) ? undefined : merged;
+  }
+
+  /** A map over rows (one value per row) joins the kernel that makes those rows. */
+  #joinKept(a: Cluster, b: Cluster): Domain | undefined {
+    const [rows, map] = (a.domain as Domain).axes.length > 0 ? [a, b] : [b, a];
+    const domain = rows.domain as Domain;
+    if (domain.axes.length === 0 || (map.domain as Domain).axes.length > 0) return undefined;
+    return map.members.every((v) => sizeOf(v.shape) === keptSize(domain)) ? domain : undefined;
+  }
+
+  #at(v: Vertex): number {
+    return this.#position.get(v) as number;
+  }
+
+  /** Whether everything a member reads from inside the cluster is there when and where the member needs it. */
+  #meets(member: Vertex, inside: ReadonlySet<Vertex>, domain: Domain): boolean {
+    const reader = isReduce(member.op) ? "full" : levelOf(member, domain);
+    if (isReduce(member.op) && sizeOf(member.inputs[0].shape) !== sizeOf(domain.shape)) return false;
+    return (this.#dependencies.get(member) as readonly Dependency[]).every((dep) => {
+      if (!inside.has(dep.vertex)) return true;
+      if (dep.whole || dep.vertex.part !== undefined) return false;
+      const made = levelOf(dep.vertex, domain);
+      if (made === reader) return readsItself(dep.access) && sizeOf(dep.vertex.shape) === sizeOf(dep.access[0].shape);
+      return reader === "full" && readsOwnRow(domain, dep.access);
+    });
+  }
+
+  /** Whether some kernel outside would both need and be needed by the cluster. */
+  #cyclic(inside: ReadonlySet<Vertex>): boolean {
+    let first = Number.POSITIVE_INFINITY;
+    for (const v of inside) first = Math.min(first, this.#at(v));
+    const seen = new Set<Cluster>();
+    const stack: Cluster[] = [];
+    const push = (v: Vertex): void => {
+      const c = this.#clusterOf.get(v) as Cluster;
+      if (seen.has(c) || this.#last(c) < first) return;
+      seen.add(c);
+      stack.push(c);
+    };
+    const reads = (v: Vertex) => this.#dependencies.get(v) as readonly Dependency[];
+    for (const v of inside) for (const dep of reads(v)) if (!inside.has(dep.vertex)) push(dep.vertex);
+    while (stack.length > 0) {
+      const c = stack.pop() as Cluster;
+      for (const v of c.members) {
+        for (const dep of reads(v)) {
+          if (inside.has(dep.vertex)) return true;
+          push(dep.vertex);
+        }
+      }
+    }
+    return false;
+  }
+}
+
+/** Opaque kernels stand alone, and so does what has no elements: nothing is computed there but empty folds. */
+const fusible = ({ domain }: Cluster): boolean => domain !== undefined && sizeOf(domain.shape) > 0;
+
+function ownDomain(vertex: Vertex): Domain {
+  if (isReduce(vertex.op)) return { shape: vertex.inputs[0].shape, axes: vertex.as("sum").axes };
+  return mapDomain(vertex.shape);
+}
+
+/** Weight of a vertex's scalar work: how much it costs to compute it again. */
+export function weight(vertex: Vertex): number {
+  if (cheap.has(vertex.op)) return 1;
+  return isElementwise(vertex.op) && vertex.op !== "maximum" && vertex.op !== "minimum" ? 10 : 4;
+}

@@ -1,0 +1,52 @@
+// A program as text: kernels, what each reads and writes, bytes moved, multiply-adds, and the memory plan.
+
+import type { Kernel, KernelCall, LoopKernel, Program } from "./ir.ts";
+import { bytesOf } from "./plan.ts";
+
+export function explainProgram(program: Program): string {
+  const lines = program.calls.map((call, i) => `${String(i).padStart(4)}  ${describe(program, call)}`);
+  const state = program.buffers.filter((b) => b.role === "state").reduce((sum, b) => sum + bytesOf(b), 0);
+  const total = program.buffers.filter((b) => b.role !== "state").reduce((sum, b) => sum + bytesOf(b), 0);
+  const summary =
+    `${program.calls.length} kernel calls of ${program.kernels.length} kernels; ` +
+    `arena ${program.arena.bytes} bytes for ${total} bytes of values; state ${state} bytes; ` +
+    `${program.copies.length} state copies`;
+  return [summary, ...lines].join("\n");
+}
+
+function describe(program: Program, call: KernelCall): string {
+  const kernel = program.kernels[call.kernel];
+  const names = (mode: string) =>
+    kernel.args.flatMap((arg, i) => {
+      if (arg.mode !== mode && arg.mode !== "readwrite") return [];
+      const buffer = program.buffers[call.args[i]];
+      return [`${buffer.role[0]}${call.args[i]}:${buffer.dtype}x${buffer.length}`];
+    });
+  const bytes = call.args.reduce((sum, buffer) => sum + bytesOf(program.buffers[buffer]), 0);
+  return `${title(kernel)}  ${names("read").join(" ")} -> ${names("write").join(" ")}  (${bytes} B)`;
+}
+
+function title(kernel: Kernel): string {
+  switch (kernel.kind) {
+    case "loop":
+      return loopTitle(kernel);
+    case "contract": {
+      const work = [...kernel.batch, kernel.m, kernel.n, kernel.k].reduce((a, b) => a * b, 1);
+      return `contract[${[...kernel.batch, kernel.m, kernel.k, kernel.n].join("x")}] ${work} multiply-adds`;
+    }
+    case "scatter":
+      return `scatterAdd[${kernel.outer}x${kernel.count}->${kernel.bound}x${kernel.inner}]`;
+    case "sort":
+      return `argsort[${kernel.rows}x${kernel.length}]`;
+  }
+}
+
+function loopTitle(kernel: LoopKernel): string {
+  const space = `${kernel.axes.slice(0, kernel.outer).join("x")}|${kernel.axes.slice(kernel.outer).join("x")}`;
+  const stages = kernel.stages.map((stage) => {
+    const work = stage.instrs.flatMap((instr) => (instr.op === "apply" ? [instr.fn] : []));
+    const folds = stage.folds.map((fold) => `${fold.op}`);
+    return `${stage.over}(${[...work, ...folds].join(" ")})`;
+  });
+  return `loop[${space}]${kernel.lanes === "outer" ? " lanes outer" : ""} ${stages.join(" ")}`;
+}

@@ -1,0 +1,181 @@
+// Graph -> program, in passes that are pure functions: simplify, legalize, cluster (fuse), lower, plan.
+
+import type { Graph } from "../graph/graph.ts";
+import { isReduce } from "../graph/vocabulary.ts";
+import { sizeOf } from "../shape.ts";
+import { type Cluster, type Clustering, cluster } from "./cluster.ts";
+import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
+import { isOpaque, type Legal, legalize } from "./legalize.ts";
+import { type Buffers, lowerCluster } from "./lower.ts";
+import { opaqueKernel } from "./opaque.ts";
+import { overwritable, planMemory, type Unplanned } from "./plan.ts";
+import { simplify } from "./simplify.ts";
+import { throughMovement, type Vertex } from "./vertex.ts";
+import { identityAccess } from "./view.ts";
+
+export { explainProgram } from "./explain.ts";
+
+/** Both default to true. Turned off to test that fusion and memory planning change no result. */
+export interface CompileOptions {
+  readonly fuse?: boolean;
+  readonly plan?: boolean;
+}
+
+/** Compiles a graph to a program of kernels. */
+export function compileGraph(graph: Graph, options: CompileOptions = {}): Program {
+  const legal = legalize(simplify(graph));
+  const clustering = cluster(legal, options.fuse ?? true);
+  const unplanned = new Assembly(graph, legal, clustering).assemble();
+  return { ...unplanned, arena: planMemory(unplanned, options.plan ?? true) };
+}
+
+class Assembly implements Buffers {
+  readonly #graph: Graph;
+  readonly #legal: Legal;
+  readonly #clustering: Clustering;
+  readonly #buffers: Buffer[] = [];
+  readonly #numbers = new Map<Vertex, number>();
+  readonly #spills = new Map<Vertex, number>();
+  readonly #kernels: Kernel[] = [];
+  readonly #kernelKeys = new Map<string, number>();
+  readonly #calls: KernelCall[] = [];
+
+  constructor(graph: Graph, legal: Legal, clustering: Clustering) {
+    this.#graph = graph;
+    this.#legal = legal;
+    this.#clustering = clustering;
+  }
+
+  assemble(): Unplanned {
+    const { inputs, outputs } = this.#legal;
+    const bases = outputs.map((output) => throughMovement(output, identityAccess(output.shape))[0]);
+    const results = new Set(bases);
+    inputs.forEach((input, i) => {
+      const role = this.#graph.persistent[i] ? "state" : "input";
+      this.#numbers.set(input, this.#buffer(input, role));
+    });
+    const stored = this.#storedVertices(results);
+    for (const base of results) this.#numbers.set(base, this.#buffer(base, "output"));
+    for (const c of this.#ordered()) this.#emit(c, stored);
+    return this.#updateInPlace({
+      buffers: this.#buffers,
+      kernels: this.#kernels,
+      calls: this.#calls,
+      inputs: inputs.map((input) => this.of(input)),
+      outputs: bases.map((base) => this.of(base)),
+      copies: [],
+    });
+  }
+
+  of(vertex: Vertex): number {
+    const number = this.#numbers.get(vertex) ?? this.#buffer(vertex, "temporary");
+    this.#numbers.set(vertex, number);
+    return number;
+  }
+
+  spill(vertex: Vertex): number {
+    const number = this.#spills.get(vertex) ?? this.#buffer(vertex, "temporary");
+    this.#spills.set(vertex, number);
+    return number;
+  }
+
+  #buffer(vertex: Vertex, role: Buffer["role"]): number {
+    return this.#buffers.push({ dtype: vertex.dtype, length: sizeOf(vertex.shape), role }) - 1;
+  }
+
+  /** What must end up in memory: results, parts of concatenations, and whatever another kernel reads. */
+  #storedVertices(results: ReadonlySet<Vertex>): Set<Vertex> {
+    const { clusters, clusterOf, dependencies } = this.#clustering;
+    const stored = new Set(results);
+    for (const c of clusters) {
+      for (const member of c.members) {
+        if (member.part !== undefined) stored.add(member);
+        for (const { vertex } of dependencies.get(member) ?? []) if (clusterOf.get(vertex) !== c) stored.add(vertex);
+      }
+    }
+    return stored;
+  }
+
+  /** Clusters after those they read from; otherwise in the order the graph was written. */
+  #ordered(): Cluster[] {
+    const { clusters, clusterOf, dependencies } = this.#clustering;
+    const needs = (c: Cluster): Cluster[] => {
+      const found = c.members.flatMap((member) => dependencies.get(member) ?? []);
+      return found.map((dep) => clusterOf.get(dep.vertex) as Cluster).filter((other) => other !== c);
+    };
+    const order: Cluster[] = [];
+    const entered = new Set<Cluster>();
+    for (const root of clusters) {
+      if (entered.has(root)) continue;
+      entered.add(root);
+      const stack = [{ c: root, needs: needs(root), next: 0 }];
+      while (stack.length > 0) {
+        const top = stack[stack.length - 1];
+        if (top.next === top.needs.length) {
+          order.push(top.c);
+          stack.pop();
+          continue;
+        }
+        const need = top.needs[top.next++];
+        if (entered.has(need)) continue;
+        entered.add(need);
+        stack.push({ c: need, needs: needs(need), next: 0 });
+      }
+    }
+    return order;
+  }
+
+  #emit(c: Cluster, stored: ReadonlySet<Vertex>): void {
+    if (c.domain === undefined) {
+      const [v] = c.members;
+      const made = isOpaque(v) ? opaqueKernel(v) : undefined;
+      if (made !== undefined) this.#call(made.kernel, [...made.operands.map((x) => this.of(x)), this.of(v)]);
+      return;
+    }
+    // Nothing to compute: no elements (an empty row still has its fold's identity to store).
+    const last = c.members[c.members.length - 1];
+    if (sizeOf(c.domain.shape) === 0 && !(isReduce(last.op) && sizeOf(last.shape) > 0)) return;
+    const { kernel, args } = lowerCluster(c, this.#clustering, stored, this);
+    this.#call(kernel, args);
+  }
+
+  #call(kernel: Kernel, args: readonly number[]): void {
+    const key = JSON.stringify(kernel, (_, value: unknown) =>
+      typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `#${1 / value}:${value}` : value,
+    );
+    const at = this.#kernelKeys.get(key) ?? this.#kernels.push(kernel) - 1;
+    this.#kernelKeys.set(key, at);
+    this.#calls.push({ kernel: at, args });
+  }
+
+  /** Makes each aliased result the state buffer it replaces: in place where nothing reads that later, else by a copy. */
+  #updateInPlace(program: Unplanned): Unplanned {
+    const renamed = new Map<number, number>();
+    const copies: [number, number][] = [];
+    const outputs = program.outputs.map((from, j) => {
+      const alias = this.#graph.alias[j];
+      if (alias === undefined) return from;
+      const to = program.inputs[alias];
+      const alone = program.outputs.filter((other) => other === from).length === 1;
+      if (alone && canReplace(program, from, to)) renamed.set(from, to);
+      else copies.push([from, to]);
+      return to;
+    });
+    const rename = (buffer: number): number => renamed.get(buffer) ?? buffer;
+    const calls = program.calls.map(({ kernel, args }) => ({ kernel, args: args.map(rename) }));
+    return { ...program, calls, outputs, copies };
+  }
+}
+
+/** Whether buffer `from` can be `to` all along: made after (or exactly where) everything that reads `to` has read it. */
+function canReplace({ calls, kernels }: Unplanned, from: number, to: number): boolean {
+  const made = calls.findIndex((call) => call.args.includes(from));
+  return calls.every((call, at) => {
+    const reads = call.args.flatMap((buffer, i) => (buffer === to ? [i] : []));
+    if (reads.length === 0 || at < made) return true;
+    const kernel = kernels[call.kernel];
+    if (at > made || kernel.kind !== "loop") return false;
+    const write = call.args.indexOf(from);
+    return reads.every((read) => overwritable(kernel, read, write));
+  });
+}

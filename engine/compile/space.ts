@@ -1,0 +1,91 @@
+// The axes of a cluster's kernel: fine enough that every view inside is one affine map, kept axes first, then rows.
+
+import { isReduce } from "../graph/vocabulary.ts";
+import { contiguousStrides, type Shape, sizeOf } from "../shape.ts";
+import type { Cluster } from "./cluster.ts";
+import { type Domain, keptSize, refine } from "./domain.ts";
+import { isMove, type Vertex, viewOf } from "./vertex.ts";
+import type { View } from "./view.ts";
+
+export interface Space {
+  /** Sides of the outer (kept) axes, then of the row axes. */
+  readonly axes: readonly number[];
+  readonly outer: number;
+  /** From an index over all axes to the flat position of a full value, and of a kept one. */
+  readonly full: View;
+  readonly keptInRow: View;
+  /** From an index over the outer axes to the flat position of a kept value. */
+  readonly kept: View;
+}
+
+export function spaceOf(c: Cluster): Space {
+  const domain = c.domain as Domain;
+  const sides = fineSides(c, domain);
+  const reduced = reducedSides(domain, sides);
+  const order = [...sides.keys()].sort((a, b) => Number(reduced[a]) - Number(reduced[b]) || a - b);
+  const strides = contiguousStrides(sides);
+  const axes = order.map((i) => sides[i]);
+  const outer = reduced.filter((r) => !r).length;
+  // A single element is a row of one.
+  if (axes.length === outer && outer === 0) return scalarSpace;
+  const rows = domain.axes.length > 0 ? outer : Math.max(0, axes.length - 1);
+  const keptSides = axes.slice(0, outer);
+  const keptStrides = contiguousStrides(keptSides);
+  return {
+    axes,
+    outer: rows,
+    full: { shape: axes, strides: order.map((i) => strides[i]), offset: 0 },
+    keptInRow: { shape: axes, strides: axes.map((_, i) => keptStrides[i] ?? 0), offset: 0 },
+    kept: { shape: keptSides, strides: keptStrides, offset: 0 },
+  };
+}
+
+const one: View = { shape: [1], strides: [0], offset: 0 };
+const scalarSpace: Space = {
+  axes: [1],
+  outer: 0,
+  full: one,
+  keptInRow: one,
+  kept: { shape: [], strides: [], offset: 0 },
+};
+
+/** Cuts the domain's sides wherever a shape met at the same flat position cuts them. */
+function fineSides(c: Cluster, domain: Domain): number[] {
+  if (sizeOf(domain.shape) === 0) return [...domain.shape];
+  let sides = refine([domain.shape]) as number[];
+  const size = sizeOf(domain.shape);
+  const rows = keptSize(domain);
+  const trailing = domain.axes.every((axis, i) => axis === domain.shape.length - domain.axes.length + i);
+  const cut = (shape: Shape): void => {
+    if (sizeOf(shape) === size) sides = refine([sides, shape]) ?? sides;
+    else if (trailing && sizeOf(shape) === rows && rows > 0) sides = refine([sides, [...shape, size / rows]]) ?? sides;
+  };
+  for (const member of c.members) {
+    cut(isReduce(member.op) ? member.inputs[0].shape : member.shape);
+    for (const input of member.inputs) cutThrough(input, cut);
+  }
+  return sides;
+}
+
+/** Movement that starts at the same flat position: reshapes, then the first view. */
+function cutThrough(v: Vertex, cut: (shape: Shape) => void): void {
+  let at = v;
+  while (isMove(at)) {
+    cut(at.shape);
+    if (viewOf(at) !== undefined) return;
+    at = at.inputs[0];
+  }
+}
+
+function reducedSides(domain: Domain, sides: readonly number[]): boolean[] {
+  if (sizeOf(domain.shape) === 0) return domain.shape.map((_, i) => domain.axes.includes(i));
+  const flags: boolean[] = [];
+  let at = 0;
+  domain.shape.forEach((side, axis) => {
+    for (let left = side; left > 1; at++) {
+      flags.push(domain.axes.includes(axis));
+      left /= sides[at];
+    }
+  });
+  return flags;
+}

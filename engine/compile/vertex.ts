@@ -1,0 +1,79 @@
+// The compiler's own graph: like nodes, but free to be rewritten, and with `copy` where a value must be laid out.
+
+import type { DType } from "../dtype.ts";
+import type { Attrs, Op } from "../graph/node.ts";
+import { isMovement } from "../graph/vocabulary.ts";
+import { contiguousStrides, type Shape } from "../shape.ts";
+import { type Access, appendView, expandView, flipView, padView, permuteView, sliceView, type View } from "./view.ts";
+
+export type VertexOp = Op | "copy";
+
+/** Where a part of a concatenation is stored: its elements' places in the whole. */
+export interface Part {
+  readonly whole: Vertex;
+  readonly view: View;
+}
+
+export class Vertex {
+  readonly op: VertexOp;
+  readonly inputs: readonly Vertex[];
+  readonly attrs: Attrs[Op];
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** For copies that fill a part of a concatenation. */
+  part: Part | undefined;
+
+  constructor(op: VertexOp, inputs: readonly Vertex[], attrs: Attrs[Op], shape: Shape, dtype: DType) {
+    this.op = op;
+    this.inputs = inputs;
+    this.attrs = attrs;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
+
+  /** The attributes, for code that has checked the op. */
+  as<P extends Op>(_op: P): Attrs[P] {
+    return this.attrs as Attrs[P];
+  }
+}
+
+export const copyOf = (x: Vertex): Vertex => new Vertex("copy", [x], {}, x.shape, x.dtype);
+
+export const isMove = (v: Vertex): boolean => isMovement(v.op);
+
+/** The view a movement vertex reads its input through; undefined where flat positions stay the same (reshape). */
+export function viewOf(v: Vertex): View | undefined {
+  const from = v.inputs[0].shape;
+  switch (v.op) {
+    case "permute":
+      return permuteView(from, v.as("permute").order);
+    case "expand":
+      return expandView(from, v.shape);
+    case "slice":
+      return sliceView(from, v.shape, v.as("slice").starts, v.as("slice").steps);
+    case "flip":
+      return flipView(from, v.as("flip").axes);
+    case "pad":
+      return padView(from, v.shape, v.as("pad").lo);
+    default:
+      return undefined;
+  }
+}
+
+/** Follows movement down to what has values of its own; the access then leads there. */
+export function throughMovement(v: Vertex, access: Access): [Vertex, Access] {
+  let at = v;
+  let path = access;
+  while (isMove(at)) {
+    const view = viewOf(at);
+    if (view !== undefined) path = appendView(path, view);
+    at = at.inputs[0];
+  }
+  return [at, path];
+}
+
+/** The view that stores a part of `shape` at `start` along `axis` of a tensor of shape `whole`. */
+export function partView(shape: Shape, whole: Shape, axis: number, start: number): View {
+  const strides = contiguousStrides(whole);
+  return { shape, strides, offset: start * strides[axis] };
+}

@@ -1,0 +1,126 @@
+// The compiler against the oracle: whatever it fuses, moves or overlaps in memory, results are the same.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { referenceBackend } from "../../engine/backends/reference/index.ts";
+import { compileGraph } from "../../engine/compile/index.ts";
+import type { Program } from "../../engine/compile/ir.ts";
+import { bytesOf } from "../../engine/compile/plan.ts";
+import { dataNode, type Node } from "../../engine/graph/node.ts";
+import { Storage } from "../../engine/graph/storage.ts";
+import { build } from "../../engine/primitives/index.ts";
+import { cutGraph, inputStorages } from "../../engine/runtime/realize.ts";
+import { sizeOf } from "../../engine/shape.ts";
+import { interpret } from "../support/interpret.ts";
+import { cook, recipes } from "./programs.ts";
+
+function oracle(outputs: readonly Node[]): Float64Array[] {
+  const graph = cutGraph(outputs);
+  const storages = outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
+  referenceBackend().prepare(graph).run(inputStorages(graph), storages);
+  return storages.map((storage) => storage.host as Float64Array);
+}
+
+function compiled(outputs: readonly Node[], fuse: boolean, plan = true): { program: Program; values: Float64Array[] } {
+  const graph = cutGraph(outputs);
+  const program = compileGraph(graph, { fuse, plan });
+  const inputs = inputStorages(graph).map((storage) => storage.host as Float64Array);
+  return { program, values: interpret(program, inputs) };
+}
+
+function expectClose(actual: readonly Float64Array[], expected: readonly Float64Array[]): void {
+  expected.forEach((values, i) => {
+    expect(actual[i].length).toBe(values.length);
+    values.forEach((value, j) => {
+      const bound = 1e-9 * Math.max(1, Math.abs(value));
+      const same = Object.is(value, actual[i][j]) || Math.abs(value - actual[i][j]) <= bound;
+      expect(same, `output ${i} element ${j}: ${actual[i][j]}, expected ${value}`).toBe(true);
+    });
+  });
+}
+
+describe("compileGraph", () => {
+  test("fused programs compute what the graph says", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const outputs = cook(recipe);
+        expectClose(compiled(outputs, true).values, oracle(outputs));
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  test("unfused programs compute what the graph says", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const outputs = cook(recipe);
+        expectClose(compiled(outputs, false).values, oracle(outputs));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("buffers alive at the same time never overlap, unless one replaces the other in place", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const { program } = compiled(cook(recipe), true);
+        const alive = lifetimes(program);
+        alive.forEach((a, i) => {
+          alive.slice(i + 1).forEach((b) => {
+            const apart = a.to < b.from || b.to < a.from || a.end <= b.start || b.end <= a.start;
+            const handedOver = a.start === b.start && (a.to === b.from || b.to === a.from);
+            expect(apart || handedOver, `buffers ${a.buffer} and ${b.buffer} overlap`).toBe(true);
+          });
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("results that replace state are written in place only where nobody reads the old values any more", () => {
+    fc.assert(
+      fc.property(recipes, fc.integer({ min: 1, max: 4 }), (recipe, wanted) => {
+        const outputs = cook({ ...recipe, outputs: wanted });
+        const graph = cutGraph(outputs);
+        // Each result replaces the first leaf of its size that is still free.
+        const free = graph.inputs.map((_, i) => i);
+        const alias = outputs.map((output) => {
+          const at = free.findIndex((i) => sizeOf(graph.inputs[i].shape) === sizeOf(output.shape));
+          return at < 0 || output.dtype !== "f64" ? undefined : free.splice(at, 1)[0];
+        });
+        const program = compileGraph({ ...graph, persistent: graph.inputs.map(() => true), alias });
+        const inputs = inputStorages(graph).map((storage) => storage.host as Float64Array);
+        expectClose(interpret(program, inputs), oracle(outputs));
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  test("a softmax is one kernel and stores nothing but its result", () => {
+    const x = dataNode(Storage.zeros("f32", 6 * 9), [6, 9]);
+    const e = build.exp(build.sub(x, build.unreduce(build.max(x, [1]), x.shape, [1])));
+    const y = build.div(e, build.unreduce(build.sum(e, [1]), x.shape, [1]));
+    const { calls, buffers } = compileGraph(cutGraph([y]));
+    expect(calls.length).toBe(1);
+    expect(buffers.length).toBe(2);
+  });
+});
+
+interface Lifetime {
+  readonly buffer: number;
+  readonly from: number;
+  readonly to: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+function lifetimes(program: Program): Lifetime[] {
+  return program.buffers.flatMap((spec, buffer): Lifetime[] => {
+    const start = program.arena.offsets[buffer];
+    const uses = program.calls.flatMap((call, at) => (call.args.includes(buffer) ? [at] : []));
+    if (program.inputs.includes(buffer)) uses.unshift(-1);
+    if (program.outputs.includes(buffer)) uses.push(program.calls.length);
+    if (start === undefined || uses.length === 0 || spec.length === 0) return [];
+    return [{ buffer, from: uses[0], to: uses[uses.length - 1], start, end: start + bytesOf(spec) }];
+  });
+}

@@ -1,0 +1,182 @@
+// The kernel IR by definition: a program run in plain f64 JavaScript, one element at a time. Judges code generators
+// (same program, other code) and the compiler (same graph, no compiler).
+
+import type { ContractKernel, Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
+import { type Access, locate } from "../../engine/compile/view.ts";
+import { type DType, roundTo } from "../../engine/dtype.ts";
+import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
+import { threefry2x32, uniformF32, uniformF64 } from "../../engine/random.ts";
+
+export type Memory = Float64Array;
+
+/** Runs a program in memory laid out by its plan; returns the values of its outputs. */
+export function interpret(program: Program, inputs: readonly ArrayLike<number>[]): Memory[] {
+  // One f64 per byte of the plan: a buffer of n elements needs at least n bytes, so what the plan keeps apart is apart.
+  const arena = new Float64Array(program.arena.bytes).fill(Number.NaN);
+  const memory = program.buffers.map(({ length }, i) => {
+    const offset = program.arena.offsets[i];
+    return offset === undefined ? new Float64Array(length) : arena.subarray(offset, offset + length);
+  });
+  program.inputs.forEach((buffer, i) => {
+    memory[buffer].set(inputs[i]);
+  });
+  for (const call of program.calls) {
+    interpretKernel(
+      program.kernels[call.kernel],
+      call.args.map((buffer) => memory[buffer]),
+    );
+  }
+  for (const [from, to] of program.copies) memory[to].set(memory[from]);
+  return program.outputs.map((buffer) => Float64Array.from(memory[buffer]));
+}
+
+export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
+  switch (kernel.kind) {
+    case "loop":
+      interpretLoop(kernel, args);
+      return;
+    case "contract":
+      interpretContract(kernel, args);
+      return;
+    case "scatter": {
+      const [x, index, updates, out] = args;
+      out.set(x);
+      const { outer, count, inner, bound } = kernel;
+      for (let o = 0; o < outer; o++) {
+        for (let j = 0; j < count; j++) {
+          for (let i = 0; i < inner; i++) {
+            const from = (o * count + j) * inner + i;
+            out[(o * bound + index[from]) * inner + i] += updates[from];
+          }
+        }
+      }
+      return;
+    }
+    case "sort": {
+      const [x, out] = args;
+      const sign = kernel.descending ? -1 : 1;
+      const order = (a: number, b: number): number => (a < b ? -sign : a > b ? sign : 0);
+      const last = (a: number): number => Number(Number.isNaN(a));
+      for (let r = 0; r < kernel.rows; r++) {
+        const row = Array.from({ length: kernel.length }, (_, i) => i);
+        const key = (i: number) => x[r * kernel.length + i];
+        row.sort((i, j) => last(key(i)) - last(key(j)) || order(key(i), key(j)) || i - j);
+        out.set(row, r * kernel.length);
+      }
+    }
+  }
+}
+
+function interpretContract({ batch, m, n, k, a, b }: ContractKernel, [x, y, out]: readonly Memory[]): void {
+  let flat = 0;
+  for (const index of indices(batch)) {
+    const at = (strides: readonly number[]) => index.reduce((sum, i, axis) => sum + i * strides[axis], 0);
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let p = 0; p < k; p++) {
+          const left = x[a.offset + at(a.batch) + i * a.row + p * a.col];
+          sum += left * y[b.offset + at(b.batch) + p * b.row + j * b.col];
+        }
+        out[flat++] = sum;
+      }
+    }
+  }
+}
+
+function* indices(sides: readonly number[]): Generator<number[]> {
+  const index = sides.map(() => 0);
+  if (sides.some((side) => side === 0)) return;
+  for (;;) {
+    yield index;
+    let axis = sides.length - 1;
+    while (axis >= 0 && ++index[axis] === sides[axis]) index[axis--] = 0;
+    if (axis < 0) return;
+  }
+}
+
+function interpretLoop(kernel: LoopKernel, args: readonly Memory[]): void {
+  const rows = kernel.axes.slice(kernel.outer);
+  const registers: number[] = [];
+  for (const outer of indices(kernel.axes.slice(0, kernel.outer))) {
+    for (const stage of kernel.stages) {
+      if (stage.over === "point") {
+        const values = evaluateStage(stage, outer, args, registers);
+        for (const { register, value } of stage.keeps) registers[register] = values[value];
+        continue;
+      }
+      const sums = stage.folds.map((fold) => reduceIdentity(fold.op, kernel.registers[fold.register]));
+      for (const row of indices(rows)) {
+        const values = evaluateStage(stage, [...outer, ...row], args, registers);
+        stage.folds.forEach(({ op, value, register }, i) => {
+          const combine = primitives[op].scalar as (p: number, q: number) => number;
+          const integer = kernel.registers[register] === "i32";
+          const wide = integer && op === "prod" ? Math.imul(sums[i], values[value]) : combine(sums[i], values[value]);
+          sums[i] = integer ? wide | 0 : wide;
+        });
+      }
+      stage.folds.forEach((fold, i) => {
+        registers[fold.register] = sums[i];
+      });
+    }
+  }
+}
+
+function evaluateStage(
+  stage: Stage,
+  index: readonly number[],
+  args: readonly Memory[],
+  registers: readonly number[],
+): number[] {
+  const values: number[] = [];
+  for (const instr of stage.instrs) values.push(evaluateInstr(instr, stage.instrs, values, index, args, registers));
+  for (const { arg, access, value } of stage.stores) args[arg][position(access, index)] = values[value];
+  return values;
+}
+
+function position(access: Access, index: readonly number[]): number {
+  const at = locate(access, index);
+  if (at === undefined) throw new Error("a store is masked");
+  return at;
+}
+
+function evaluateInstr(
+  instr: Instr,
+  all: readonly Instr[],
+  values: readonly number[],
+  index: readonly number[],
+  args: readonly Memory[],
+  registers: readonly number[],
+): number {
+  switch (instr.op) {
+    case "load": {
+      const at = locate(instr.access, index);
+      if (at === undefined) return instr.fill;
+      if (at < 0 || at >= args[instr.arg].length) throw new Error(`a load at ${at} is outside its buffer`);
+      return args[instr.arg][at];
+    }
+    case "gather":
+      return args[instr.arg][(locate(instr.access, index) as number) + values[instr.index] * instr.stride];
+    case "index":
+      return locate(instr.access, index) ?? instr.fill;
+    case "const":
+      return roundTo(instr.dtype, instr.value);
+    case "register":
+      return registers[instr.register];
+    case "apply": {
+      const operands = instr.args.map((at) => values[at]);
+      if (instr.fn === "uniform") return uniform(instr.dtype, operands);
+      if (instr.fn === "cast") return roundTo(instr.dtype, operands[0]);
+      const integer = instr.dtype === "i32" && instr.fn !== "where";
+      const scalar = primitives[instr.fn].scalar as (...numbers: number[]) => number;
+      const [first] = instr.args;
+      // Comparisons of integers give bool: they are the same in f64.
+      return integer && all[first].dtype === "i32" ? integerScalar(instr.fn, ...operands) : scalar(...operands);
+    }
+  }
+}
+
+function uniform(dtype: DType, [key0, key1, counter, index]: readonly number[]): number {
+  const [hi, lo] = threefry2x32(key0, key1, index, counter);
+  return dtype === "f32" ? uniformF32(hi) : uniformF64(hi, lo);
+}
