@@ -31,6 +31,7 @@ export class Heap {
   private top: number = constantRegion[1];
   private readonly constants = new Map<string, number>();
   private nextConstant: number = constantRegion[0];
+  private wordView: Int32Array;
   private arenaStart = 0;
   private arenaBytes = -1;
 
@@ -39,6 +40,7 @@ export class Heap {
     this.memory = shared
       ? new WebAssembly.Memory({ initial: maxPages, maximum: maxPages, shared: true })
       : new WebAssembly.Memory({ initial: constantRegion[1] / pageBytes, maximum: maxPages });
+    this.wordView = new Int32Array(this.memory.buffer);
   }
 
   /** Address of `bytes` bytes, 64-byte aligned, contents undefined. `what` names the need if memory runs out. */
@@ -122,6 +124,17 @@ export class Heap {
     const out = hostArray(dtype, length);
     out.set(this.view(dtype, address, length));
     return out;
+  }
+
+  /** All of memory as i32, for single words; look it up anew after an `alloc`. */
+  get words(): Int32Array {
+    if (this.wordView.buffer !== this.memory.buffer) this.wordView = new Int32Array(this.memory.buffer);
+    return this.wordView;
+  }
+
+  /** Copies bytes within memory. */
+  move(from: number, to: number, bytes: number): void {
+    new Uint8Array(this.memory.buffer).copyWithin(to, from, from + bytes);
   }
 
   /** Address of 16 bytes that hold the value in every lane; equal constants share one address. */

@@ -1,8 +1,114 @@
-// The WASM backend (being built): replaced by the real one in a later commit.
+// The default backend: programs as WebAssembly SIMD, generated at run time, in one memory.
 
-import { SluiceError } from "../../errors.ts";
-import type { Backend } from "../backend.ts";
+import { compileGraph, explainProgram } from "../../compile/index.ts";
+import type { Program } from "../../compile/ir.ts";
+import { bytesPerElement } from "../../dtype.ts";
+import type { Graph } from "../../graph/graph.ts";
+import type { Storage } from "../../graph/storage.ts";
+import type { Backend, Executable } from "../backend.ts";
+import { blockOf, HeapBlock, hostValues, makeResident } from "./block.ts";
+import { Heap } from "./heap.ts";
+import { type Instance, instantiate } from "./program.ts";
 
+/** A backend with a memory of its own. */
 export function wasmBackend(): Backend {
-  throw new SluiceError("wasm", "not built yet; use setBackend('reference')");
+  const heap = new Heap();
+  return {
+    name: "wasm",
+    synchronous: true,
+    prepare: (graph: Graph) => new WasmExecutable(heap, compileGraph(graph)),
+  };
+}
+
+/** A program bound to storages when it runs. */
+export class WasmExecutable implements Executable {
+  private readonly heap: Heap;
+  private readonly program: Program;
+  private readonly instance: Instance;
+  private readonly table: number;
+  /** Inputs whose memory the program overwrites. */
+  private readonly written: readonly number[];
+
+  constructor(heap: Heap, program: Program) {
+    this.heap = heap;
+    this.program = program;
+    this.instance = instantiate(heap, program);
+    this.table = heap.alloc(this.instance.stateSlots.size * 4, "a table of addresses");
+    const targets = new Set(program.copies.map(([, to]) => to));
+    for (const { kernel, args } of program.calls) {
+      args.forEach((buffer, i) => {
+        if (program.kernels[kernel].args[i].mode !== "read") targets.add(buffer);
+      });
+    }
+    this.written = program.inputs.flatMap((buffer, i) => (this.isState(buffer) && targets.has(buffer) ? [i] : []));
+  }
+
+  private isState(buffer: number): boolean {
+    return this.program.buffers[buffer].role === "state";
+  }
+
+  run(inputs: readonly Storage[], outputs: readonly Storage[]): void {
+    const { heap, program, instance, table } = this;
+    const arena = heap.arena(instance.arenaBytes);
+    // Every allocation comes before the first write: growing an unshared memory detaches views, not contents.
+    program.inputs.forEach((buffer, i) => {
+      const slot = instance.stateSlots.get(buffer);
+      if (slot !== undefined) heap.words[table / 4 + slot] = makeResident(heap, inputs[i]).address;
+    });
+    program.inputs.forEach((buffer, i) => {
+      if (!this.isState(buffer)) this.copyIn(inputs[i], this.address(arena, buffer));
+    });
+    instance.run(arena, table);
+    for (const i of this.written) inputs[i].host = undefined;
+    program.outputs.forEach((buffer, i) => {
+      const at = program.inputs.indexOf(buffer);
+      const updated = this.isState(buffer) && at >= 0 && inputs[at] === outputs[i];
+      if (!updated)
+        this.copyOut(outputs[i], this.isState(buffer) ? this.stateAddress(buffer) : this.address(arena, buffer));
+    });
+  }
+
+  private address(arena: number, buffer: number): number {
+    return arena + (this.program.arena.offsets[buffer] ?? 0);
+  }
+
+  private stateAddress(buffer: number): number {
+    return this.heap.words[this.table / 4 + (this.instance.stateSlots.get(buffer) as number)] >>> 0;
+  }
+
+  private copyIn(storage: Storage, address: number): void {
+    const { dtype, length, host } = storage;
+    const block = host === undefined ? blockOf(this.heap, storage) : undefined;
+    if (block === undefined) this.heap.view(dtype, address, length).set(hostValues(storage));
+    else this.heap.move(block.address, address, length * bytesPerElement(dtype));
+  }
+
+  private copyOut(storage: Storage, address: number): void {
+    const { heap } = this;
+    const { dtype, length } = storage;
+    if (!storage.persistent) {
+      storage.device?.release();
+      storage.device = undefined;
+      storage.host = heap.read(dtype, address, length);
+      return;
+    }
+    let block = blockOf(heap, storage);
+    if (block === undefined) {
+      storage.device?.release();
+      block = new HeapBlock(heap, storage);
+      storage.device = block;
+    }
+    heap.move(address, block.address, length * bytesPerElement(dtype));
+    storage.host = undefined;
+  }
+
+  explain(): string {
+    const { instance, program } = this;
+    const { moduleBytes, arenaBytes } = instance;
+    return `wasm: ${moduleBytes} bytes of code, ${arenaBytes} bytes of arena and scratch\n${explainProgram(program)}`;
+  }
+
+  release(): void {
+    this.heap.release(this.table);
+  }
 }

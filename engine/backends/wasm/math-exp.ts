@@ -1,0 +1,81 @@
+// exp, exp2 and expm1 of f32x4: reduce to r in [-ln2/2, ln2/2] and a power of two, polynomial in r, scale back.
+
+import type { Local, Vector } from "./vector.ts";
+
+/** Added to a number up to 2^22 in size, it leaves the nearest whole number in the low bits. */
+const magic = 1.5 * 2 ** 23;
+/** ln 2 in two parts: a multiple of the first by any exponent is exact. */
+const ln2High = 0.693359375;
+const ln2Low = -2.1219444e-4;
+const log2e = Math.LOG2E;
+
+/** e^r = 1 + r + r^2 q(r), to 2^-28. */
+const expQ = [0.49999994, 0.16666521, 0.041668274, 0.008368686, 0.0013820136];
+/** e^r - 1 = r + r^2 q(r), to 2^-31 of the result. */
+const expm1Q = [0.5, 0.16666666, 0.041666493, 0.008333544, 0.0013932342, 0.00019763393];
+
+/** Clamped with NaN kept: the instruction returns its first operand when a comparison fails. */
+export const clamp = (v: Vector, x: Local, lo: number, hi: number): Local =>
+  v.op("f32x4.pmax", v.op("f32x4.pmin", x, v.f32(hi)), v.f32(lo));
+
+interface Reduced {
+  /** n plus the magic number and `bias`, as bits. */
+  readonly bits: Local;
+  /** e^x = 2^n e^r. */
+  readonly r: Local;
+}
+
+function reduce(v: Vector, x: Local, bias: number): Reduced {
+  const bits = v.madd(x, v.f32(log2e), v.f32(magic + bias));
+  const n = v.op("f32x4.sub", bits, v.f32(magic + bias));
+  return { bits, r: v.madd(n, v.f32(-ln2Low), v.madd(n, v.f32(-ln2High), x)) };
+}
+
+function expPolynomial(v: Vector, r: Local): Local {
+  const square = v.op("f32x4.mul", r, r);
+  return v.op("f32x4.add", v.f32(1), v.madd(square, v.estrin(r, expQ), r));
+}
+
+/**
+ * p * 2^n for n in [-151, 128], from bits of n + 254: the power as two factors, so that overflow gives infinity and
+ * small results round once. The magic number's upper bits fall out of the shifts.
+ */
+function scaleExact(v: Vector, p: Local, bits: Local): Local {
+  const half = v.shift("i32x4.shr_u", bits, 1);
+  const a = v.shift("i32x4.shl", half, 23);
+  const b = v.shift("i32x4.shl", v.op("i32x4.sub", bits, half), 23);
+  return v.op("f32x4.mul", v.op("f32x4.mul", p, a), b);
+}
+
+export const exp = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const { bits, r } = reduce(v, clamp(v, x, -104.5, 89), 254);
+    return scaleExact(v, expPolynomial(v, r), bits);
+  });
+
+/** e^x where |x| < 87 for sure (NaN gives anything): one addition to the exponent scales. */
+export const expSmall = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const { bits, r } = reduce(v, x, 0);
+    return v.op("i32x4.add", expPolynomial(v, r), v.shift("i32x4.shl", bits, 23));
+  });
+
+export const exp2 = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const clamped = clamp(v, x, -151, 128);
+    const bits = v.op("f32x4.add", clamped, v.f32(magic + 254));
+    const fraction = v.op("f32x4.sub", clamped, v.op("f32x4.sub", bits, v.f32(magic + 254)));
+    return scaleExact(v, expPolynomial(v, v.op("f32x4.mul", fraction, v.f32(Math.LN2))), bits);
+  });
+
+export const expm1 = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const { bits, r } = reduce(v, clamp(v, x, -25, 88.8), 126);
+    const p = v.madd(v.op("f32x4.mul", r, r), v.horner(r, expm1Q), r);
+    // 2^n (p + 1) - 1 without cancellation, halved so that n = 128 has a scale.
+    const scale = v.shift("i32x4.shl", bits, 23);
+    const half = v.madd(scale, p, v.op("f32x4.sub", scale, v.f32(0.5)));
+    // Tiny x is its own result: the detour would lose the sign of zero and the last bits of subnormals.
+    const tiny = v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(2 ** -25));
+    return v.select(tiny, x, v.op("f32x4.add", half, half));
+  });

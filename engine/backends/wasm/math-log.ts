@@ -1,0 +1,88 @@
+// log, log2 and log1p of f32x4: x = 2^e m with m in [sqrt(1/2), sqrt(2)), polynomial in f = m - 1.
+
+import type { Local, Vector } from "./vector.ts";
+
+const ln2High = 0.693359375;
+const ln2Low = -2.1219444e-4;
+const smallestNormal = 2 ** -126;
+const sqrtHalfBits = 0x3f3504f3;
+
+/** log(1 + f) = f - f^2/2 + f^3 p(f), to 2^-27. */
+const logP = [0.3333333, -0.25000826, 0.2000125, -0.1662319, 0.14201176, -0.13161464, 0.12766208, -0.076364495];
+
+interface Split {
+  /** The exponent as a float. */
+  readonly e: Local;
+  readonly f: Local;
+  /** log(1 + f) - f. */
+  readonly rest: Local;
+}
+
+function split(v: Vector, x: Local, adjust: Local): Split {
+  const above = v.op("i32x4.sub", x, v.i32(sqrtHalfBits));
+  const exponent = v.shift("i32x4.shr_s", above, 23);
+  const e = v.op("f32x4.add", v.op("f32x4.convert_i32x4_s", exponent), adjust);
+  const m = v.op("i32x4.sub", x, v.shift("i32x4.shl", exponent, 23));
+  const f = v.op("f32x4.sub", m, v.f32(1));
+  const square = v.op("f32x4.mul", f, f);
+  const cubic = v.op("f32x4.mul", v.op("f32x4.mul", square, f), v.estrin(f, logP));
+  return { e, f, rest: v.madd(square, v.f32(-0.5), cubic) };
+}
+
+/**
+ * A logarithm by `assemble`, with lanes that are no positive normal number set right in rarely taken branches:
+ * subnormals are scaled up first; 0, negative, infinite and NaN lanes get their value by an expression of their own.
+ */
+function logarithm(v: Vector, x: Local, assemble: (parts: Split) => Local): Local {
+  const { f } = v;
+  const scaled = v.fresh();
+  const adjust = v.fresh();
+  const result = v.fresh();
+  f.get(x).set(scaled).get(v.f32(0)).set(adjust);
+  v.scope(() => {
+    const fromNormal = v.op("i32x4.sub", x, v.i32(0x00800000));
+    const odd = v.op("i32x4.ge_u", fromNormal, v.i32(0x7f000000));
+    v.whenAny(odd, () => {
+      const small = v.op("f32x4.lt", x, v.f32(smallestNormal));
+      f.get(v.select(small, v.op("f32x4.mul", x, v.f32(2 ** 23)), x)).set(scaled);
+      f.get(v.op("v128.and", small, v.f32(-23))).set(adjust);
+    });
+    f.get(assemble(split(v, scaled, adjust))).set(result);
+    v.whenAny(odd, () => {
+      const still = v.op("i32x4.ge_u", v.op("i32x4.sub", scaled, v.i32(0x00800000)), v.i32(0x7f000000));
+      // sqrt gives NaN below 0 and keeps infinity and NaN; 1/0 makes the pole.
+      const pole = v.op("v128.and", v.op("f32x4.eq", x, v.f32(0)), v.f32(1));
+      const special = v.op("f32x4.sub", v.op("f32x4.sqrt", x), v.op("f32x4.div", pole, v.op("f32x4.abs", x)));
+      f.get(v.select(still, special, result)).set(result);
+    });
+  });
+  return result;
+}
+
+/** e ln2 + f + rest, small terms first. */
+const natural = (v: Vector, { e, f, rest }: Split): Local => {
+  const low = v.madd(e, v.f32(ln2Low), rest);
+  return v.madd(e, v.f32(ln2High), v.op("f32x4.add", f, low));
+};
+
+export const log = (v: Vector, x: Local): Local => logarithm(v, x, (parts) => natural(v, parts));
+
+/** log2(e) = 1 + 0.4427: the whole part needs no rounding. */
+export const log2 = (v: Vector, x: Local): Local =>
+  logarithm(v, x, ({ e, f, rest }) => {
+    const fraction = v.f32(Math.LOG2E - 1);
+    const low = v.madd(f, fraction, v.madd(rest, fraction, rest));
+    return v.op("f32x4.add", e, v.op("f32x4.add", f, low));
+  });
+
+export const log1p = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const sum = v.op("f32x4.add", x, v.f32(1));
+    // What rounding 1 + x lost, relative to the sum. Not a number where the sum is 0 or infinite: then nothing counts.
+    const lost = v.op("f32x4.sub", x, v.op("f32x4.sub", sum, v.f32(1)));
+    const share = v.op("f32x4.div", lost, sum);
+    const counts = v.op("f32x4.lt", v.op("f32x4.abs", share), v.f32(1));
+    const whole = v.op("f32x4.add", log(v, sum), v.op("v128.and", share, counts));
+    const tiny = v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(2 ** -25));
+    return v.select(tiny, x, whole);
+  });

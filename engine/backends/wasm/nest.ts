@@ -1,0 +1,159 @@
+// A loop kernel made ready for code: sides of 1 dropped, neighbouring axes merged, units of work and lanes chosen.
+
+import type { LoopKernel, Stage } from "../../compile/ir.ts";
+import type { Access, View } from "../../compile/view.ts";
+import type { Width } from "./lanes.ts";
+
+type Range = readonly [lo: number, hi: number];
+
+/** An access over the axes of a nest: the first view of the chain, then the rest. */
+export interface Site {
+  readonly strides: readonly number[];
+  readonly offset: number;
+  /** Per axis; undefined where the axis is not masked. */
+  readonly mask: readonly (Range | undefined)[];
+  /** Views that the flat position goes through next; empty when it is the position in the buffer. */
+  readonly rest: readonly View[];
+  /** Masked everywhere. */
+  readonly never: boolean;
+}
+
+export interface Nest {
+  readonly kernel: LoopKernel;
+  /** The first `outer` are walked by units, the others by loops. */
+  readonly sides: readonly number[];
+  readonly outer: number;
+  readonly lanes: "row" | "outer";
+  readonly width: Width;
+  readonly sites: ReadonlyMap<Access, Site>;
+  /** Elements of the lane axis that one unit covers, and how many such pieces there are. */
+  readonly piece: number;
+  readonly pieces: number;
+}
+
+/** Elements of a row that make one unit when a row may be cut: 16 KiB of f32. */
+const granule = 4096;
+/** Vectors of neighbouring outer indices that one unit carries through its row loops. */
+const blockVectors = 4;
+
+export const laneAxis = (nest: Nest): number => (nest.lanes === "row" ? nest.sides.length - 1 : nest.outer - 1);
+
+/** How many units of work a kernel has; any range of them can run on its own. */
+export function unitCount(nest: Nest): number {
+  const walked = nest.sides.slice(0, nest.lanes === "row" ? nest.outer : nest.outer - 1);
+  return walked.reduce((n, side) => n * side, 1) * nest.pieces;
+}
+
+function touchesF64(kernel: LoopKernel): boolean {
+  return (
+    kernel.registers.includes("f64") ||
+    kernel.stages.some((stage) =>
+      stage.instrs.some((instr) => instr.dtype === "f64" || ("arg" in instr && kernel.args[instr.arg].dtype === "f64")),
+    )
+  );
+}
+
+function site(access: Access, axes: readonly number[]): Site {
+  const [view, ...rest] = access;
+  // A point stage's access knows the outer axes only.
+  const strides = axes.map((side, i) => (side === 1 || i >= view.strides.length ? 0 : view.strides[i]));
+  const mask = axes.map((side, i): Range | undefined => {
+    const range = view.mask?.[i];
+    return range === undefined || (range[0] <= 0 && range[1] >= side) ? undefined : range;
+  });
+  return { strides, offset: view.offset, mask, rest, never: mask.some((range) => range && range[0] >= range[1]) };
+}
+
+const without = (s: Site, axis: number): Site => {
+  const excluded = s.mask[axis] !== undefined;
+  return {
+    ...s,
+    strides: s.strides.toSpliced(axis, 1),
+    mask: s.mask.toSpliced(axis, 1),
+    never: s.never || excluded,
+  };
+};
+
+/** Whether axis and the next one can be walked as one. */
+const mergeable = (s: Site, axis: number, sides: readonly number[]): boolean =>
+  s.never || (s.mask[axis + 1] === undefined && s.strides[axis] === s.strides[axis + 1] * sides[axis + 1]);
+
+function merged(s: Site, axis: number, sides: readonly number[]): Site {
+  const range = s.mask[axis];
+  const inner = sides[axis + 1];
+  const scaled: Range | undefined = range && [range[0] * inner, range[1] * inner];
+  return {
+    ...s,
+    strides: s.strides.toSpliced(axis, 1),
+    mask: s.mask.toSpliced(axis, 2, s.never ? undefined : scaled),
+  };
+}
+
+interface Space {
+  sides: number[];
+  outer: number;
+  sites: Map<Access, Site>;
+}
+
+function collapse(space: Space): void {
+  const each = (change: (s: Site) => Site) => {
+    for (const [access, s] of space.sites) space.sites.set(access, change(s));
+  };
+  const drop = (axis: number) => {
+    space.sides.splice(axis, 1);
+    if (axis < space.outer) space.outer -= 1;
+  };
+  for (let axis = space.sides.length - 1; axis >= 0; axis--) {
+    if (space.sides[axis] !== 1) continue;
+    each((s) => without(s, axis));
+    drop(axis);
+  }
+  for (let axis = space.sides.length - 2; axis >= 0; axis--) {
+    if (axis === space.outer - 1) continue;
+    if (![...space.sites.values()].every((s) => mergeable(s, axis, space.sides))) continue;
+    each((s) => merged(s, axis, space.sides));
+    space.sides[axis] *= space.sides[axis + 1];
+    drop(axis + 1);
+  }
+}
+
+/** One row stage without folds: every element stands alone, so rows may be cut anywhere. */
+function isMap(stages: readonly Stage[]): boolean {
+  const rows = stages.filter((stage) => stage.over === "row");
+  return (
+    rows.length === 1 &&
+    stages.every((stage) => stage.folds.length === 0 && (stage.over === "row" || stage.stores.length === 0))
+  );
+}
+
+export function nestOf(kernel: LoopKernel): Nest {
+  const sites = new Map<Access, Site>();
+  for (const stage of kernel.stages) {
+    for (const part of [...stage.instrs, ...stage.stores]) {
+      if ("access" in part) sites.set(part.access, site(part.access, kernel.axes));
+    }
+  }
+  const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites };
+  const map = isMap(kernel.stages);
+  let { lanes } = kernel;
+  if (map && kernel.outer === kernel.axes.length) lanes = "row";
+  // A lone row stage has nothing that tells outer axes from row axes: all but the last left are walked by units.
+  if (map && lanes === "row" && kernel.stages.length === 1) space.outer = 0;
+  collapse(space);
+  if (map && lanes === "row") space.outer = Math.max(0, space.sides.length - 1);
+  if (space.sides.length === space.outer) {
+    // No row axes are left: lanes run along the outer ones, or along an axis of one element.
+    lanes = "outer";
+    if (space.outer === 0) {
+      space.sides.push(1);
+      for (const [access, s] of sites) sites.set(access, { ...s, strides: [0], mask: [undefined] });
+      lanes = "row";
+    }
+  } else if (space.outer === 0) lanes = "row";
+  const width: Width = touchesF64(kernel) ? 2 : 4;
+  const { sides, outer } = space;
+  const axis = lanes === "row" ? sides.length - 1 : outer - 1;
+  const side = sides[axis];
+  const piece = lanes === "outer" ? blockVectors * width : map && side > 2 * granule ? granule : side;
+  return { kernel, sides, outer, lanes, width, sites, piece, pieces: piece === 0 ? 0 : Math.ceil(side / piece) };
+}
