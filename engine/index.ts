@@ -6,6 +6,14 @@ export { customGradient, type Gradients, type GradOptions, grad, jvp, noGrad, va
 export { type Compiled, compile, type Tree } from "./compiled.ts";
 export { type DType, type HostArray, isFloat, promote } from "./dtype.ts";
 export * from "./errors.ts";
+export {
+  type Checkable,
+  type Derivative,
+  type GradcheckOptions,
+  type GradcheckReport,
+  gradcheck,
+  gradgradcheck,
+} from "./gradcheck.ts";
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/create.ts";
