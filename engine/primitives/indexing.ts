@@ -31,6 +31,17 @@ function checkAlong(op: string, x: Node, index: Node, axis: number): void {
   }
 }
 
+/** The gradient of a gather: every element of g added where it was read. */
+function spread(b: Build, g: Node, x: Node, index: Node, axis: number): Node {
+  // One index per row (labels, chosen experts): a comparison with the position, which fuses with its neighbours.
+  if (index.shape[axis] === 1) {
+    const along = (v: Node): Node => b.apply("expand", [v], { shape: x.shape });
+    const chosen = b.equal(b.apply("iota", [], { shape: x.shape, axis }), along(index));
+    return b.where(chosen, along(g), b.fill(x, 0));
+  }
+  return b.apply("scatterAdd", [b.fill(x, 0), index, g], { axis });
+}
+
 const leaf = "a leaf: gradients end here";
 
 export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
@@ -69,10 +80,7 @@ export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
       checkIndex("gather", index);
       return x.dtype;
     },
-    vjp: (b, g, y, [x, index]) => [
-      isFloat(x.dtype) ? b.apply("scatterAdd", [b.fill(x, 0), index, g], y.attrs) : undefined,
-      undefined,
-    ],
+    vjp: (b, g, y, [x, index]) => [isFloat(x.dtype) ? spread(b, g, x, index, y.attrs.axis) : undefined, undefined],
   },
   scatterAdd: {
     shape: ([x, index, updates], { axis }) => {
