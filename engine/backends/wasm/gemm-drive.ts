@@ -32,8 +32,9 @@ export function scratchBytes(plan: Plan): { readonly b: number; readonly a: numb
 }
 
 /**
- * Index of the function (a, b, c, rowFrom, rowTo, colFrom, colTo) that computes this range of C from the addresses of
- * one batch element. `edgeRows`: the numbers of rows that may be left after whole tiles (by default what the plan's m leaves).
+ * Index of the function (a, b, c, rowFrom, rowTo, colFrom, colTo, k) that computes this range of C from the addresses
+ * of one batch element. The plan's k is the largest that `k` may be; the dot path takes the plan's.
+ * `edgeRows` are the numbers of rows that may be left after whole tiles: by default, what the plan's m leaves.
  */
 export function emitRange(
   module: ModuleBuilder,
@@ -42,9 +43,9 @@ export function emitRange(
   edgeRows: readonly number[] = leftOver(plan.m, plan.rows),
 ): number {
   const emit = plan.path === "dot" ? emitDots : emitTiles;
-  return module.func("gemm_range", new Array(7).fill("i32"), [], (f) => {
-    const [a, b, c, rowFrom, rowTo, colFrom, colTo] = Array.from({ length: 7 }, (_, i) => local(i));
-    const task: Task = { plan, env, a, b, c, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows };
+  return module.func("gemm_range", new Array(8).fill("i32"), [], (f) => {
+    const [a, b, c, rowFrom, rowTo, colFrom, colTo, k] = Array.from({ length: 8 }, (_, i) => local(i));
+    const task: Task = { plan, env, a, b, c, k, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows };
     emit(module, f, task);
   });
 }
@@ -55,6 +56,7 @@ interface Task {
   readonly a: Value;
   readonly b: Value;
   readonly c: Value;
+  readonly k: Value;
   readonly rows: Range;
   readonly cols: Range;
   readonly edgeRows: readonly number[];
@@ -63,8 +65,8 @@ interface Task {
 const leftOver = (side: number, step: number): readonly number[] => (side % step === 0 ? [] : [side % step]);
 
 function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
-  const { plan, env, c } = task;
-  const { m, n, k, packA, packB, rows, cols, blockM, blockN, blockK } = plan;
+  const { plan, env, c, k } = task;
+  const { m, n, packA, packB, rows, cols, blockM, blockN, blockK } = plan;
   const { bytes } = lanesOf[plan.dtype];
   const [rowA, stepA, stepB, colB] = [plan.a.row, plan.a.col, plan.b.row, plan.b.col].map((stride) => stride * bytes);
   const edgeCols = leftOver(n, cols);
@@ -73,7 +75,7 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
   const scratchA = sum(f, scratchB, [1, scratchBytes(plan).b]);
 
   inBlocks(f, task.cols, blockN, n, ([colFrom, colTo]) =>
-    inBlocks(f, [0, k], blockK, k, ([kFrom, kTo]) => {
+    inBlocks(f, [0, k], blockK, plan.k, ([kFrom, kTo]) => {
       const length = minus(f, kTo, kFrom);
       const stripBytes = sum(f, 0, [length, bytes]);
       const a = sum(f, task.a, [kFrom, stepA]);
@@ -106,7 +108,7 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
         });
         if (env.finish !== undefined) {
           const block = { c, rows: [rowFrom, rowTo], cols: [colFrom, colTo] } as const;
-          push(f, kTo).i32(k).op("i32.eq");
+          push(push(f, kTo), k).op("i32.eq");
           f.if(() => env.finish?.(f, block));
         }
       });

@@ -101,44 +101,58 @@ export function planGemm(kernel: ContractKernel, fma: boolean): Plan {
   return cut({ ...product, fma, ...choosePath(product, fma) });
 }
 
-type Path = Pick<Plan, "path" | "rows" | "cols" | "tileA" | "packA" | "packB">;
+export type Path = Pick<Plan, "path" | "rows" | "cols" | "tileA" | "packA" | "packB">;
 
-function choosePath(product: Product, fma: boolean): Path {
+/** The path and tile that measure best for these sides and strides; `dots` allows the dot-product path. */
+export function choosePath(product: Product, fma: boolean, dots = true): Path {
   const { dtype, m, n, k, a, b } = product;
   const { width } = lanesOf[dtype];
-  if (a.col === 1 && b.row === 1 && k >= 2 * width && (m <= 8 || n < width) && !(b.col === 1 && n >= width))
+  // Summing along k pays where packing B could not be shared by many rows, or where columns would not fill a vector.
+  const fewSides = n <= width || (m <= (k < 64 ? 4 : 8) && b.col !== 1);
+  if (dots && fewSides && a.col === 1 && b.row === 1 && k >= 2 * width)
     return { path: "dot", rows: m === 1 ? 1 : 2, cols: m === 1 ? 8 : 4, tileA: "rows", packA: false, packB: false };
   const full = fullTile(dtype, fma);
-  const packB = b.col !== 1 || (m > 48 && k * n > 4096);
-  const packA = n > 64 && m > 4 && (a.row !== 1 || m * k > 4096);
+  const packB = b.col !== 1 || (m >= 96 ? k * n >= 1 << 12 : m >= 48 && n >= 384 && k * n >= 1 << 16);
+  const packA = m > 4 && (a.row === 1 ? n > 64 && m * k > 32768 : n >= 32);
   const rows = tileRows(m, full.rows);
   const cols = !packB && rows <= 2 ? (2 / rows) * full.cols * 2 : full.cols;
   return { path: "tile", rows, cols, tileA: packA || a.row === 1 ? "panel" : "rows", packA, packB };
 }
 
-/** The height that computes m rows in the least time: a tile of less than four rows takes as long as one of four. */
+/** Cycles that a tile of so many rows takes per step of k, measured: a low one waits for its own sums. */
+const tileCycles = (rows: number): number => (rows === 0 ? 0 : Math.max(4, 0.75 * rows + 1.7));
+
+/** The height of tile that computes m rows in the least time. */
 function tileRows(m: number, most: number): number {
   if (m <= most) return Math.max(m, 1);
-  const cost = (rows: number): number => Math.floor(m / rows) * rows + (m % rows === 0 ? 0 : Math.max(m % rows, 4));
+  const cycles = (rows: number): number => Math.floor(m / rows) * tileCycles(rows) + tileCycles(m % rows);
   let best = most;
-  for (let rows = most - 1; rows >= 4; rows--) if (cost(rows) < cost(best)) best = rows;
+  for (let rows = most - 1; rows >= 4; rows--) if (cycles(rows) < cycles(best)) best = rows;
   return best;
 }
 
-/** Block sides and units for a path. */
-export function cut(plan: Product & Path & { readonly fma: boolean }): Plan {
+/** The side of blocks of k: all alike, so that the last is not a sliver. */
+function blockOfK({ path, m, n, k, rows, packA, packB }: Product & Path): number {
+  let most = block.k;
+  if (path === "dot" || (!packA && !packB && m <= rows)) most = k;
+  // One or two rows stream all of B once: a few of its rows at a time are streams the machine fetches ahead.
+  if (path === "tile" && !packB && rows <= 2 && k * n >= 1 << 15) most = 16 * rows * rows;
+  return k <= most ? k : Math.min(most, multiple(Math.ceil(k / Math.ceil(k / most)), 4));
+}
+
+/** Block sides and units for a path; units are cut from the longer side of C unless `split` says otherwise. */
+export function cut(
+  plan: Product & Path & { readonly fma: boolean },
+  split: Plan["split"] = plan.n > plan.m ? "columns" : "rows",
+): Plan {
   const { m, n, k, rows, cols } = plan;
-  const whole = plan.path === "dot" || (!plan.packA && !plan.packB && m <= rows);
-  // Blocks of k of one size, so that the last is not a sliver.
-  const blockK = whole || k === 0 ? k : Math.min(k, multiple(Math.ceil(k / Math.ceil(k / block.k)), 4));
-  const split = n > m ? "columns" : "rows";
   const [side, tile, work] = split === "rows" ? [m, rows, n * k] : [n, cols, m * k];
   const unit = tile * Math.max(1, Math.ceil(unitWork / Math.max(1, work * tile)));
   return {
     ...plan,
     blockM: Math.min(multiple(m, rows), multiple(block.m, rows)),
     blockN: Math.min(multiple(n, cols), multiple(block.n, cols)),
-    blockK,
+    blockK: blockOfK(plan),
     split,
     unit,
     unitsPerBatch: m === 0 || n === 0 ? 0 : Math.ceil(side / unit),

@@ -37,11 +37,16 @@ export function minus(f: FunctionBuilder, x: Value, y: Value): Value {
   return keep(f);
 }
 
-export function least(f: FunctionBuilder, x: Value, y: Value): Value {
-  for (const value of [x, y, x, y]) push(f, value);
-  f.op("i32.lt_s").op("select");
-  return keep(f);
-}
+const choose =
+  (comparison: "i32.lt_s" | "i32.gt_s") =>
+  (f: FunctionBuilder, x: Value, y: Value): Value => {
+    for (const value of [x, y, x, y]) push(f, value);
+    f.op(comparison).op("select");
+    return keep(f);
+  };
+/** The smaller, and the larger, of two values. */
+export const least = choose("i32.lt_s");
+export const most = choose("i32.gt_s");
 
 /**
  * Runs `body(position, length)` for whole steps of a range, then for what is left, if its length is one of `edges`:
@@ -70,7 +75,7 @@ export function inSteps(
   }
 }
 
-/** Runs `body` for blocks of at most `side` of a range that is never longer than `longest`. */
+/** Runs `body` for blocks of at most `side` of a range that is never longer than `longest`; once, if it is empty. */
 export function inBlocks(
   f: FunctionBuilder,
   [from, to]: Range,
@@ -84,12 +89,9 @@ export function inBlocks(
   }
   const start = f.local("i32");
   push(f, from).set(start);
-  f.block(() =>
-    f.loop(() => {
-      push(f.get(start), to).op("i32.ge_s").brIf(1);
-      const end = least(f, to, sum(f, { local: start }, [1, side]));
-      body([{ local: start }, end]);
-      push(f, end).set(start).br(0);
-    }),
-  );
+  f.loop(() => {
+    const end = least(f, to, sum(f, { local: start }, [1, side]));
+    body([{ local: start }, end]);
+    push(push(f, end).tee(start), to).op("i32.lt_s").brIf(0);
+  });
 }

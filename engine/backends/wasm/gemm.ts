@@ -32,7 +32,7 @@ export const planUnits = (plan: Plan): number => plan.batch.reduce((units, side)
 /** As `emitGemm`, for a plan that is given. */
 export function emitPlan(module: ModuleBuilder, plan: Plan, env: GemmEnv): number {
   const range = emitRange(module, plan, env);
-  const { m, n, split, unit, unitsPerBatch } = plan;
+  const { m, n, k, split, unit, unitsPerBatch } = plan;
   const side = split === "rows" ? m : n;
   return module.func("gemm", new Array(5).fill("i32"), [], (f) => {
     const [x, y, c, lo, hi] = Array.from({ length: 5 }, (_, i) => local(i));
@@ -49,7 +49,7 @@ export function emitPlan(module: ModuleBuilder, plan: Plan, env: GemmEnv): numbe
         const to = least(f, side, sum(f, 0, [minus(f, last, first), unit]));
         for (const address of elementAddresses(f, plan, element, operands)) push(f, address);
         for (const end of split === "rows" ? [from, to, 0, n] : [0, m, from, to]) push(f, end);
-        f.call(range);
+        f.i32(k).call(range);
         push(f, last).set(3).br(0);
       }),
     );

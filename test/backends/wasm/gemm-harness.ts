@@ -37,66 +37,96 @@ export interface Problem {
 }
 
 const pageBytes = 65536;
+const scratchAt = 64;
 /** What lies around C before and after: any change is a stray write. */
 const guard = { bytes: 256, byte: 0xa5 };
 /** Around the operands lies what would show in any result it got into. */
 const poison = 0xff;
 
-export interface Run {
+export interface Task {
+  readonly dtype: "f32" | "f64";
+  readonly inputs: readonly (Floats | Int32Array)[];
+  readonly length: number;
+  readonly scratch: number;
+  readonly units: number;
+  /** Which of inputs and output ends where memory ends: a read beyond it traps. */
+  readonly last?: number;
+  /** The unit ranges to compute, one after the other (default: all at once). */
+  readonly pieces?: (units: number) => readonly (readonly [number, number])[];
+  /** Index of a function (inputs..., output, lo, hi). */
+  readonly emit: (module: ModuleBuilder, scratch: GemmEnv["scratch"]) => number;
+}
+
+export interface Outcome {
   readonly c: Floats;
   readonly strayWrites: boolean;
 }
 
-/** Computes the product, the units in the given pieces; the operand named `last` ends where memory ends. */
-export function run(
-  { kernel, a, b }: Problem,
-  options: {
-    readonly fma: boolean;
-    readonly last?: "a" | "b" | "c";
-    readonly plan?: Plan;
-    readonly pieces?: (units: number) => readonly (readonly [number, number])[];
-    readonly finish?: GemmEnv["finish"];
-  },
-): Run {
-  const plan = options.plan ?? planGemm(kernel, options.fma);
-  const size = bytesPerElement(kernel.dtype);
-  const lengthC = kernel.batch.reduce((product, side) => product * side, kernel.m * kernel.n);
-  const lengths = { a: a.length * size, b: b.length * size, c: lengthC * size };
-  const scratch = scratchBytes(plan).a + scratchBytes(plan).b;
-  let at = 64 + scratch;
-  const addresses = { a: 0, b: 0, c: 0 };
-  const order = (["a", "b", "c"] as const).filter((name) => name !== options.last);
-  for (const name of order) {
-    addresses[name] = at + guard.bytes;
-    at = addresses[name] + Math.ceil(lengths[name] / 16) * 16 + guard.bytes;
-  }
-  const last = options.last;
-  const pages = Math.ceil((at + guard.bytes + 16 + (last === undefined ? 0 : lengths[last])) / pageBytes);
-  if (last !== undefined) addresses[last] = pages * pageBytes - lengths[last];
+/** Places the operands in a fresh memory, compiles the code and runs it. */
+export function execute({ dtype, inputs, length, scratch, units, last, pieces, emit }: Task): Outcome {
+  const sizes = [...inputs.map((input) => input.byteLength), length * bytesPerElement(dtype)];
+  let end = scratchAt + scratch;
+  const addresses = sizes.map((size, i) => {
+    if (i === last) return 0;
+    const at = end + guard.bytes;
+    end = at + Math.ceil(size / 16) * 16 + guard.bytes;
+    return at;
+  });
+  const pages = Math.ceil((end + guard.bytes + 16 + (last === undefined ? 0 : sizes[last])) / pageBytes);
+  if (last !== undefined) addresses[last] = pages * pageBytes - sizes[last];
+  const output = addresses[inputs.length];
+  const outputEnd = output + sizes[inputs.length];
 
   const module = new ModuleBuilder();
   module.importMemory("env", "memory", { min: pages });
-  const index = emitPlan(module, plan, { fma: options.fma, scratch: (f) => f.i32(64), finish: options.finish });
-  module.func("run", new Array(5).fill("i32"), [], (f) => f.get(0).get(1).get(2).get(3).get(4).call(index), {
-    export: true,
-  });
+  const index = emit(module, (f) => f.i32(scratchAt));
+  module.func(
+    "run",
+    new Array(sizes.length + 2).fill("i32"),
+    [],
+    (f) => {
+      for (let i = 0; i < sizes.length + 2; i++) f.get(i);
+      f.call(index);
+    },
+    { export: true },
+  );
   const memory = new WebAssembly.Memory({ initial: pages });
   const bytes = new Uint8Array(memory.buffer).fill(poison);
-  bytes.fill(guard.byte, Math.max(0, addresses.c - guard.bytes), addresses.c + lengths.c + guard.bytes);
-  (hostView(kernel.dtype, memory.buffer, addresses.a, a.length) as Floats).set(a);
-  (hostView(kernel.dtype, memory.buffer, addresses.b, b.length) as Floats).set(b);
+  bytes.fill(guard.byte, output - guard.bytes, outputEnd + guard.bytes);
+  inputs.forEach((input, i) => {
+    bytes.set(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), addresses[i]);
+  });
   const before = bytes.slice();
-
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });
-  const compute = instance.exports.run as (a: number, b: number, c: number, lo: number, hi: number) => void;
-  const units = planUnits(plan);
-  for (const [lo, hi] of options.pieces?.(units) ?? [[0, units]])
-    compute(addresses.a, addresses.b, addresses.c, lo, hi);
+  const compute = instance.exports.run as (...args: number[]) => void;
+  for (const [lo, hi] of pieces?.(units) ?? [[0, units]]) compute(...addresses, lo, hi);
 
-  const ours = (i: number): boolean =>
-    (i >= 64 && i < 64 + scratch) || (i >= addresses.c && i < addresses.c + lengths.c);
+  const ours = (i: number): boolean => (i >= scratchAt && i < scratchAt + scratch) || (i >= output && i < outputEnd);
   const strayWrites = bytes.some((byte, i) => byte !== before[i] && !ours(i));
-  return { c: (hostView(kernel.dtype, memory.buffer, addresses.c, lengthC) as Floats).slice(), strayWrites };
+  return { c: (hostView(dtype, memory.buffer, output, length) as Floats).slice(), strayWrites };
+}
+
+interface RunOptions extends Pick<Task, "last" | "pieces"> {
+  readonly fma: boolean;
+  readonly plan?: Plan;
+  readonly finish?: GemmEnv["finish"];
+}
+
+/** Computes a product as the planner decides, or by a plan that is given. */
+export function run(
+  { kernel, a, b }: Problem,
+  { fma, plan = planGemm(kernel, fma), finish, ...rest }: RunOptions,
+): Outcome {
+  const bytes = scratchBytes(plan);
+  return execute({
+    ...rest,
+    dtype: kernel.dtype,
+    inputs: [a, b],
+    length: kernel.batch.reduce((product, side) => product * side, kernel.m * kernel.n),
+    scratch: bytes.a + bytes.b,
+    units: planUnits(plan),
+    emit: (module, scratch) => emitPlan(module, plan, { fma, scratch, finish }),
+  });
 }
 
 /** The product by three loops in f64, and the bound of any order of summation: sum |a||b| for each element. */

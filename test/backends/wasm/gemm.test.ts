@@ -2,111 +2,27 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type FunctionBuilder, ModuleBuilder } from "../../../engine/backends/wasm/asm.ts";
+import { emitGemm, gemmUnits } from "../../../engine/backends/wasm/gemm.ts";
+import type { FinishedBlock } from "../../../engine/backends/wasm/gemm-drive.ts";
 import { cut, type Plan, planGemm } from "../../../engine/backends/wasm/gemm-plan.ts";
-import type { ContractKernel, MatrixAccess } from "../../../engine/compile/ir.ts";
-import { replay } from "../../support/seed.ts";
-import { extent, type Floats, hasFma, type Problem, reference, run } from "./gemm-harness.ts";
+import { inSteps, push, sum } from "../../../engine/backends/wasm/gemm-ranges.ts";
+import type { ContractKernel } from "../../../engine/compile/ir.ts";
+import { type Case, cases, expectClose, lasts, problemOf } from "./gemm-cases.ts";
+import { hasFma, reference, run } from "./gemm-harness.ts";
 
-const layouts = ["normal", "transposed", "padded", "strided", "negative", "repeated"] as const;
-type Layout = (typeof layouts)[number];
+const check = <T>(arbitrary: fc.Arbitrary<T>, numRuns: number, property: (value: T) => void): void =>
+  fc.assert(fc.property(arbitrary, property), { numRuns });
 
-/** An access to a matrix of these sides; batch axes are outermost, or repeat the matrix where `shared`. */
-function accessOf(
-  layout: Layout,
-  rows: number,
-  cols: number,
-  batch: readonly number[],
-  shared: readonly boolean[],
-): MatrixAccess {
-  const strides: Record<Layout, [row: number, col: number]> = {
-    normal: [cols, 1],
-    transposed: [1, rows],
-    padded: [cols + 3, 1],
-    strided: [3 * cols, 3],
-    negative: [-cols, 1],
-    repeated: [0, 1],
-  };
-  const [row, col] = strides[layout];
-  const access = { batch: batch.map(() => 0), row, col, offset: 0 };
-  const [low, high] = extent(access, batch, rows, cols);
-  let side = high - low + 1;
-  for (let axis = batch.length - 1; axis >= 0; axis--) {
-    if (shared[axis]) continue;
-    access.batch[axis] = side;
-    side *= batch[axis];
-  }
-  return { ...access, offset: -low };
-}
-
-function fill(length: number, dtype: "f32" | "f64", seed: number): Floats {
-  const values = dtype === "f32" ? new Float32Array(length) : new Float64Array(length);
-  let state = seed | 1;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    values[i] = (state >> 8) / (1 << 20);
-  }
-  return values;
-}
-
-interface Case {
-  readonly dtype: "f32" | "f64";
-  readonly batch: readonly number[];
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly layouts: readonly [Layout, Layout];
-  readonly shared: readonly [readonly boolean[], readonly boolean[]];
-}
-
-function problemOf({ dtype, batch, m, n, k, layouts: [forA, forB], shared }: Case): Problem {
-  const a = accessOf(forA, m, k, batch, shared[0]);
-  const b = accessOf(forB, k, n, batch, shared[1]);
-  const args = [
-    { dtype, mode: "read" },
-    { dtype, mode: "read" },
-    { dtype, mode: "write" },
-  ] as const;
-  const kernel: ContractKernel = { kind: "contract", dtype, batch, m, n, k, a, b, args };
-  const length = (access: MatrixAccess, rows: number, cols: number) =>
-    [...batch, rows, cols].includes(0) ? 0 : extent(access, batch, rows, cols)[1] + 1;
-  return { kernel, a: fill(length(a, m, k), dtype, m + 7), b: fill(length(b, k, n), dtype, n + 1001) };
-}
-
-const side = fc.oneof(
-  { weight: 3, arbitrary: fc.integer({ min: 0, max: 9 }) },
-  { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }) },
-  { weight: 1, arbitrary: fc.integer({ min: 41, max: 140 }) },
-);
-const cases: fc.Arbitrary<Case> = fc
-  .record({
-    dtype: fc.constantFrom("f32" as const, "f64" as const),
-    batch: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 2 }),
-    m: side,
-    n: side,
-    k: side,
-    layouts: fc.tuple(fc.constantFrom(...layouts), fc.constantFrom(...layouts)),
-    sharing: fc.tuple(
-      fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
-      fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
-    ),
-  })
-  .map(({ sharing, ...rest }) => ({ ...rest, shared: sharing }));
-const lasts = fc.constantFrom("a" as const, "b" as const, "c" as const);
-const { seed, path } = replay();
-const check = <T>(arbitrary: fc.Arbitrary<T>, runs: number, property: (value: T) => void): void =>
-  fc.assert(fc.property(arbitrary, property), { seed, path, numRuns: runs });
-
-function expectClose(problem: Problem, c: Floats): void {
-  const { kernel } = problem;
-  const unit = kernel.dtype === "f32" ? 2 ** -24 : 2 ** -53;
-  const expected = reference(problem);
-  // k roundings of ours, and in f64 as many of the reference.
-  const bound = (kernel.k + 1) * unit * (kernel.dtype === "f64" ? 2 : 1.01);
-  for (let i = 0; i < c.length; i++) {
-    const error = Math.abs(c[i] - expected.c[i]);
-    if (!(error <= bound * expected.magnitude[i])) expect.fail(`element ${i}: ${c[i]}, expected ${expected.c[i]}`);
-  }
-}
+const plain = (m: number, n: number, k: number, dtype: Case["dtype"] = "f32"): Case => ({
+  dtype,
+  batch: [],
+  m,
+  n,
+  k,
+  layouts: ["normal", "normal"],
+  shared: [[], []],
+});
 
 /** Every way to compute a product that is allowed for it, with blocks so small that all loops run. */
 function plansOf(kernel: ContractKernel, fma: boolean): Plan[] {
@@ -171,7 +87,7 @@ for (const fma of [false, true])
       ])
         for (const forA of ["normal", "transposed"] as const)
           for (const forB of ["normal", "transposed"] as const) {
-            const problem = problemOf({ dtype: "f32", batch: [], m, n, k, layouts: [forA, forB], shared: [[], []] });
+            const problem = problemOf({ ...plain(m, n, k), layouts: [forA, forB] });
             expectClose(problem, run(problem, { fma }).c);
           }
     });
@@ -215,4 +131,64 @@ for (const fma of [false, true])
         },
       );
     });
+
+    test("the hook for a fused epilogue sees every element once, after its last block of k", () => {
+      check(cases, 20, (which) => {
+        const problem = problemOf({ ...which, dtype: "f32", batch: which.batch.slice(0, 1) });
+        for (const plan of [planGemm(problem.kernel, fma), ...plansOf(problem.kernel, fma)]) {
+          const plainResult = run(problem, { fma, plan }).c;
+          const { c } = run(problem, { fma, plan, finish: addOne(plan.n) });
+          expect(c).toEqual(plainResult.map((value) => value + 1));
+        }
+      });
+    });
+
+    test("addresses beyond 2 GiB", () => {
+      const { kernel, a, b } = problemOf(plain(37, 45, 70));
+      const pages = 36_000;
+      const module = new ModuleBuilder();
+      module.importMemory("env", "memory", { min: pages, max: 65536, shared: true });
+      const start = 34_000 * 65536;
+      const [atA, atB, atC, scratch] = [start, start + 65536, start + 2 * 65536, start + 3 * 65536];
+      const index = emitGemm(module, kernel, { fma, scratch: (f) => f.i32(scratch) });
+      module.func(
+        "run",
+        [],
+        [],
+        (f) => f.i32(atA).i32(atB).i32(atC).i32(0).i32(gemmUnits(kernel, { fma })).call(index),
+        { export: true },
+      );
+      const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
+      new Float32Array(memory.buffer, atA, a.length).set(a);
+      new Float32Array(memory.buffer, atB, b.length).set(b);
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });
+      (instance.exports.run as () => void)();
+      expectClose({ kernel, a, b }, new Float32Array(memory.buffer, atC, 37 * 45).slice());
+    });
   });
+
+/** Adds one to each element of a finished block. */
+const addOne =
+  (n: number) =>
+  (f: FunctionBuilder, { c, rows, cols }: FinishedBlock): void =>
+    inSteps(f, rows, 1, [], (row) =>
+      inSteps(f, cols, 1, [], (col) => {
+        const at = sum(f, c, [row, 4 * n], [col, 4]);
+        push(push(f, at), at).load("f32.load").f32(1).op("f32.add").store("f32.store");
+      }),
+    );
+
+test("a product of no terms is zero", () => {
+  for (const dtype of ["f32", "f64"] as const) {
+    const { c } = run(problemOf(plain(9, 11, 0, dtype)), { fma: false });
+    expect([...c]).toEqual(new Array(99).fill(0));
+  }
+});
+
+test("products of one module share their tiles and packers", () => {
+  const module = new ModuleBuilder();
+  const emit = (m: number, n: number, k: number) =>
+    emitGemm(module, problemOf(plain(m, n, k)).kernel, { fma: false, scratch: (f) => f.i32(0) });
+  const first = emit(200, 200, 200);
+  expect(emit(205, 208, 300)).toBe(first + 2);
+});
