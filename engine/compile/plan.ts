@@ -88,20 +88,22 @@ function shareInPlace(call: KernelCall, kernel: Kernel, at: number, slots: Map<n
 }
 
 /**
- * Whether argument `write` may be the same memory as argument `read`: a map of one stage in which each element of
- * `read` is loaded exactly where `write` is then stored, and elements are of one size.
+ * Whether argument `write` may be the same memory as argument `read`: each element of `read` is loaded only in the
+ * stage, and exactly at the place, in which `write` is then stored, and elements are of one size.
  */
 export function overwritable(kernel: LoopKernel, read: number, write: number): boolean {
-  const [stage, ...more] = kernel.stages;
   const [from, to] = [kernel.args[read], kernel.args[write]];
-  if (more.length > 0 || stage.folds.length > 0 || from.mode !== "read" || to.mode !== "write") return false;
+  if (from.mode !== "read" || to.mode !== "write") return false;
   if (bytesPerElement(from.dtype) !== bytesPerElement(to.dtype)) return false;
-  const stores = stage.stores.filter((store) => store.arg === write);
+  const stores = kernel.stages.flatMap((stage) => stage.stores.filter((store) => store.arg === write));
   if (stores.length !== 1) return false;
-  return stage.instrs.every((instr) => {
-    if (!("arg" in instr) || instr.arg !== read) return true;
-    return instr.op === "load" && sameAccess(instr.access, stores[0].access);
-  });
+  return kernel.stages.every((stage) =>
+    stage.instrs.every((instr) => {
+      if (!("arg" in instr) || instr.arg !== read) return true;
+      const here = instr.op === "load" && stage.stores.includes(stores[0]);
+      return here && sameAccess(instr.access, stores[0].access);
+    }),
+  );
 }
 
 const sameAccess = (a: Access, b: Access): boolean => JSON.stringify(a) === JSON.stringify(b);
