@@ -5,7 +5,9 @@ import type { Paper } from "./paper.ts";
 
 export type Registry = Readonly<Record<string, () => Promise<Paper>>>;
 
-export const papers: Registry = {};
+export const papers: Registry = {
+  comet: async () => (await import("./comet/index.ts")).comet,
+};
 
 /** Loads a paper by name. Throws `UsageError`, with the nearest name, when there is none. */
 export async function loadPaper(registry: Registry, name: string): Promise<Paper> {
