@@ -3,6 +3,7 @@
 import type { MatrixAccess } from "../../compile/ir.ts";
 import type { FunctionBuilder, ModuleBuilder } from "./asm.ts";
 import { emitRange, type GemmEnv, scratchBytes } from "./gemm-drive.ts";
+import { fullTile } from "./gemm-kernel.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { choosePath, cut, type Plan } from "./gemm-plan.ts";
 import { inSteps, keep, least, local, minus, most, push, sum, type Value } from "./gemm-ranges.ts";
@@ -32,7 +33,9 @@ function planGrouped(product: GroupedProduct, fma: boolean): Plan {
   const share = (side: number): number => Math.ceil(side / Math.max(1, groups));
   const typical = over === "rows" ? { ...whole, m: share(product.m) } : { ...whole, k: share(product.k) };
   const path = choosePath(typical, fma, over === "rows");
-  return cut({ ...whole, fma, ...path }, over === "rows" ? "rows" : undefined);
+  // Groups differ in size: but for the smallest, the full tile is best for most of them.
+  const rows = over === "rows" && path.path === "tile" && path.rows > 2 ? fullTile(product.dtype, fma).rows : path.rows;
+  return cut({ ...whole, fma, ...path, rows }, over === "rows" ? "rows" : undefined);
 }
 
 /** Units of work; as for other products, any split of them gives the same bits. They are even whatever the groups' sizes. */
