@@ -136,11 +136,12 @@ export function nestOf(kernel: LoopKernel): Nest {
   const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites };
   const map = isMap(kernel.stages);
   let { lanes } = kernel;
-  if (map && kernel.outer === kernel.axes.length) lanes = "row";
   // A lone row stage has nothing that tells outer axes from row axes: all but the last left are walked by units.
-  if (map && lanes === "row" && kernel.stages.length === 1) space.outer = 0;
+  const alone = map && kernel.stages.length === 1;
+  if (alone && kernel.outer === kernel.axes.length) lanes = "row";
+  if (alone && lanes === "row") space.outer = 0;
   collapse(space);
-  if (map && lanes === "row") space.outer = Math.max(0, space.sides.length - 1);
+  if (map && lanes === "row") space.outer = Math.max(space.outer, space.sides.length - 1);
   if (space.sides.length === space.outer) {
     // No row axes are left: lanes run along the outer ones, or along an axis of one element.
     lanes = "outer";
@@ -155,5 +156,7 @@ export function nestOf(kernel: LoopKernel): Nest {
   const axis = lanes === "row" ? sides.length - 1 : outer - 1;
   const side = sides[axis];
   const piece = lanes === "outer" ? blockVectors * width : map && side > 2 * granule ? granule : side;
-  return { kernel, sides, outer, lanes, width, sites, piece, pieces: piece === 0 ? 0 : Math.ceil(side / piece) };
+  // Folds over no elements still have a result.
+  const pieces = piece === 0 ? (map ? 0 : 1) : Math.ceil(side / piece);
+  return { kernel, sides, outer, lanes, width, sites, piece, pieces };
 }

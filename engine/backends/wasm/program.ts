@@ -4,22 +4,13 @@
 import type { Kernel, KernelCall, Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
-import { erf, remainder, sigmoid } from "../../primitives/special.ts";
-import { type FunctionBuilder, ModuleBuilder } from "./asm.ts";
-import { type Env, type ImportedFn, importedBinary, importedUnary } from "./env.ts";
-import { hasRelaxedMadd } from "./features.ts";
+import type { FunctionBuilder } from "./asm.ts";
+import { Env } from "./env.ts";
 import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm.ts";
 import { errorAddress, type Heap } from "./heap.ts";
 import { emitLoop, loopUnits } from "./loop.ts";
 import { emitScatter, scatterUnits } from "./scatter.ts";
 import { emitSort, sortUnits } from "./sort.ts";
-
-const functions: Record<ImportedFn, (x: number, y: number) => number> = { ...pick(), sigmoid, erf, remainder };
-
-function pick() {
-  const { exp, expm1, log, log2, log1p, sin, cos, tanh, pow } = Math;
-  return { exp, expm1, log, log2, log1p, sin, cos, tanh, pow };
-}
 
 /** A program that is ready to run in a heap. */
 export interface Instance {
@@ -39,23 +30,7 @@ const callWork = 1 << 21;
 const callsPerFunction = 256;
 
 export function instantiate(heap: Heap, program: Program): Instance {
-  const module = new ModuleBuilder();
-  module.importMemory("env", "memory", heap.shared ? { min: 1, max: 65536, shared: true } : { min: 1 });
-  const imports = Object.fromEntries([
-    ...importedUnary.map((fn) => [fn, module.importFunction("env", fn, ["f64"], ["f64"])]),
-    ...importedBinary.map((fn) => [fn, module.importFunction("env", fn, ["f64", "f64"], ["f64"])]),
-  ]) as Record<ImportedFn, number>;
-  let scratch = 0;
-  const env: Env = {
-    module,
-    heap,
-    fma: hasRelaxedMadd(),
-    imports,
-    scratchGlobal: module.global(0),
-    needScratch(bytes) {
-      scratch = Math.max(scratch, bytes);
-    },
-  };
+  const env = new Env(heap);
   const kernels = program.kernels.map((kernel, id) => emitKernel(env, kernel, id));
   const stateSlots = new Map<number, number>();
   program.buffers.forEach((buffer, i) => {
@@ -63,15 +38,12 @@ export function instantiate(heap: Heap, program: Program): Instance {
   });
   const scratchStart = Math.ceil(program.arena.bytes / 64) * 64 + 64;
   new Driver(env, program, kernels, stateSlots, scratchStart).emit();
-  const bytes = module.toBytes();
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    env: { memory: heap.memory, ...functions },
-  });
-  const run = instance.exports.run as (arena: number, table: number) => void;
+  const { exports, bytes } = env.instantiate();
+  const run = exports.run as (arena: number, table: number) => void;
   return {
     program,
-    moduleBytes: bytes.length,
-    arenaBytes: scratchStart + scratch,
+    moduleBytes: bytes,
+    arenaBytes: scratchStart + env.scratchBytes,
     stateSlots,
     run(arena, table) {
       run(arena, table);
