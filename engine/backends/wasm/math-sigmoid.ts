@@ -10,10 +10,10 @@ const erfP = [0.12837917, -0.37612626, 0.11283579, -0.026853347, 0.005187162, -0
 /** -log(1 - erf x) = p(x) on [1, 4]. */
 const erfTail = [0.00033938867, 1.1270976, 0.63813126, 0.1031182, -0.02184339, 0.0029489535, -0.0001865077];
 
-/** The value for |x| >= limit with x's sign, else the other. The order of the comparison lets NaN take `near`. */
+/** `far` for |x| >= limit, else `near`, with x's sign. The order of the comparison lets NaN take `near`. */
 function joinSides(v: Vector, x: Local, size: Local, limit: number, near: Local, far: Local): Local {
-  const signed = v.op("v128.or", far, v.op("v128.and", x, v.f32(-0)));
-  return v.select(v.op("f32x4.ge", size, v.f32(limit)), signed, near);
+  const value = v.select(v.op("f32x4.ge", size, v.f32(limit)), far, near);
+  return v.op("v128.or", value, v.op("v128.and", x, v.f32(-0)));
 }
 
 export const tanh = (v: Vector, x: Local): Local =>

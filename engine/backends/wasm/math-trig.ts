@@ -46,5 +46,7 @@ function sinusoid(v: Vector, x: Local, fn: "sin" | "cos"): Local {
   return result;
 }
 
-export const sin = (v: Vector, x: Local): Local => sinusoid(v, x, "sin");
+/** The reduction loses the sign of zero. */
+export const sin = (v: Vector, x: Local): Local =>
+  v.local(() => v.select(v.op("f32x4.eq", x, v.f32(0)), x, sinusoid(v, x, "sin")));
 export const cos = (v: Vector, x: Local): Local => sinusoid(v, x, "cos");
