@@ -18,7 +18,7 @@ import {
   treeProbabilities,
 } from "../../moe/index.ts";
 import { Stream, withParameters } from "../../nn/index.ts";
-import { close, f64, values } from "./tools.ts";
+import { close, f64, values } from "../nn/tools.ts";
 
 beforeAll(() => setBackend("reference"));
 
