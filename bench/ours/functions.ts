@@ -1,0 +1,58 @@
+// Forward functions and their gradients.
+
+import type { Tensor } from "../../engine/index.ts";
+import * as sluice from "../../engine/index.ts";
+import { type Build, type Builders, numberOf } from "../harness/protocol.ts";
+import { pure } from "./compiled.ts";
+
+const { layerNorm, logSoftmax, rmsNorm, softmax, vjp } = sluice;
+
+const unary =
+  (fn: (x: Tensor) => Tensor): Build =>
+  (inputs) =>
+    pure(inputs, ({ x }) => [fn(x)]);
+
+/** y, or y and the gradients of sum(y * seed) where `params.backward` holds. */
+const differentiable =
+  (names: readonly string[], fn: (...args: Tensor[]) => Tensor): Build =>
+  (inputs, { backward }) =>
+    pure(inputs, (all) => {
+      const args = names.map((name) => all[name]);
+      if (!backward) return [fn(...args)];
+      const [y, pull] = vjp(fn, ...args);
+      return [y, ...[pull(all.seed)].flat()];
+    });
+
+const axes: Readonly<Record<string, number | readonly number[]>> = { last: 1, first: 0, both: [0, 1] };
+
+export const functions: Builders = {
+  exp: unary(sluice.exp),
+  log: unary(sluice.log),
+  tanh: unary(sluice.tanh),
+  sigmoid: unary(sluice.sigmoid),
+  erf: unary(sluice.erf),
+  gelu: unary((x) => sluice.gelu(x)),
+  silu: unary(sluice.silu),
+  softmax: differentiable(["x"], (x) => softmax(x, -1)),
+  logSoftmax: differentiable(["x"], (x) => logSoftmax(x, -1)),
+  layerNorm: differentiable(["x", "weight", "bias"], (x, weight, bias) =>
+    layerNorm(x, weight.shape, { weight, bias, eps: 1e-5 }),
+  ),
+  rmsNorm: differentiable(["x", "weight"], (x, weight) => rmsNorm(x, weight.shape, { weight, eps: 1e-5 })),
+  sum: (inputs, params) => pure(inputs, ({ x }) => [x.sum(axes[params.axes as string])]),
+  matmul: (inputs, { transposeA, transposeB }) =>
+    pure(inputs, ({ a, b }) => [(transposeA ? a.mT() : a).matmul(transposeB ? b.mT() : b)]),
+  multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [a.mul(b).add(b)]),
+  topk: (inputs, params) => pure(inputs, ({ x }) => [sluice.topk(x, numberOf(params, "k")).values]),
+  argsort: (inputs) => {
+    const job = pure(inputs, ({ x }) => [sluice.argsort(x)]);
+    const { data } = inputs.x;
+    return { ...job, result: async () => Array.from(await job.result(), (at) => data[at]) };
+  },
+  chain: (inputs, params) =>
+    pure(inputs, ({ x, w, b }) => {
+      let y = x;
+      for (let i = 0; i < numberOf(params, "links"); i++) y = y.matmul(w).add(b);
+      return [y];
+    }),
+};
