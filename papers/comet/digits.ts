@@ -2,7 +2,7 @@
 
 import { compile, type Tensor, tensor } from "../../engine/index.ts";
 import { type Gate, type GateOutput, MLPExperts, MultiGateMoE } from "../../moe/index.ts";
-import { Adam, crossEntropy, Linear, Module, ReLU, Sequential, Stream } from "../../nn/index.ts";
+import { Adam, crossEntropy, init, Linear, Module, ReLU, Sequential, Stream } from "../../nn/index.ts";
 import type { Trial } from "../paper.ts";
 import type { DigitsConfig, GateName } from "./config.ts";
 import { checkFinite, makeGate } from "./gates.ts";
@@ -45,7 +45,10 @@ export class DigitsModel extends Module<[x: Tensor], DigitsOutput> {
     super();
     this.moe = new MultiGateMoE(new MLPExperts({ nExperts, sizes: expertSizes, activateLast: true }), gates);
     const [from, hidden, to] = headSizes;
-    this.heads = gates.map(() => new Sequential(new Linear(from, hidden), new ReLU(), new Linear(hidden, to)));
+    // The heads start as the experts do.
+    const layer = (inDim: number, outDim: number, gain: number): Linear =>
+      new Linear(inDim, outDim, { weightInit: init.kaimingNormal(inDim, gain), biasInit: init.zeros });
+    this.heads = gates.map(() => new Sequential(layer(from, hidden, Math.SQRT2), new ReLU(), layer(hidden, to, 1)));
   }
 
   override forward(x: Tensor): DigitsOutput {

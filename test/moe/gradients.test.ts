@@ -24,7 +24,7 @@ import {
 import { init, Linear } from "../../nn/index.ts";
 import { checkModule, f64, i32, normals, values } from "../nn/tools.ts";
 
-beforeAll(() => setBackend("wasm"));
+beforeAll(() => setBackend("reference"));
 
 const dtype = "f64";
 const gamma = 1;
@@ -49,7 +49,7 @@ const outputs = (gate: Gate) => (x: Tensor) => {
   return [weights, leafProbs, regLoss];
 };
 
-const few = { numRuns: 5 };
+const few = { numRuns: 10 };
 
 describe("gates", () => {
   test("softmax", () => {

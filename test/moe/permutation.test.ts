@@ -19,7 +19,7 @@ import {
 import { Adam, Stream } from "../../nn/index.ts";
 import { close, f64, i32, normals, values } from "../nn/tools.ts";
 
-beforeAll(() => setBackend("wasm"));
+beforeAll(() => setBackend("reference"));
 
 function permutationsOf(n: number): number[][] {
   if (n === 0) return [[]];
@@ -33,14 +33,12 @@ const matrixOf = (columns: readonly number[]): number[][] =>
   columns.map((column) => columns.map((_, j) => (j === column ? 1 : 0)));
 
 describe("hungarian", () => {
-  const cost = fc
-    .integer({ min: 1, max: 6 })
-    .chain((n) =>
-      fc.array(fc.array(fc.integer({ min: -5, max: 5 }), { minLength: n, maxLength: n }), {
-        minLength: n,
-        maxLength: n,
-      }),
-    );
+  const cost = fc.integer({ min: 1, max: 6 }).chain((n) =>
+    fc.array(fc.array(fc.integer({ min: -5, max: 5 }), { minLength: n, maxLength: n }), {
+      minLength: n,
+      maxLength: n,
+    }),
+  );
 
   test("finds the least total cost, against brute force", () => {
     fc.assert(
