@@ -17,6 +17,7 @@ export {
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/create.ts";
+export * from "./ops/cumulative.ts";
 export * from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/indexing.ts";
@@ -31,7 +32,15 @@ export * from "./ops/reduce.ts";
 export * from "./ops/slicing.ts";
 export * from "./ops/sorting.ts";
 export { hashName, threefry2x32 } from "./random.ts";
-export { type BackendName, type CacheStatistics, getBackend, programCache, setBackend } from "./runtime/index.ts";
+export {
+  type BackendName,
+  type CacheStatistics,
+  getBackend,
+  getThreads,
+  programCache,
+  setBackend,
+  setThreads,
+} from "./runtime/index.ts";
 export { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 export { leafTensor, type NestedArray, rootsOf, Tensor } from "./tensor.ts";
 export { assign, assignAll } from "./update.ts";

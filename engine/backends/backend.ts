@@ -20,5 +20,7 @@ export interface Backend {
   readonly name: string;
   /** Whether `run` finishes before it returns, so that values can be read synchronously. */
   readonly synchronous: boolean;
+  /** How many threads may compute; backends with one only ever say 1. */
+  threads: number;
   prepare(graph: Graph): Executable;
 }

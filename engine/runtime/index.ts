@@ -1,4 +1,4 @@
 // The runtime's public face.
 
-export { type BackendName, backend, getBackend, setBackend } from "./backend.ts";
+export { type BackendName, backend, getBackend, getThreads, setBackend, setThreads } from "./backend.ts";
 export { type CacheStatistics, programCache } from "./cache.ts";

@@ -7,6 +7,7 @@ import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../.
 import { integerScalar, primitives, reduceIdentity } from "../../primitives/index.ts";
 import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
+import { cummax, cumsum, recurrence } from "./scan.ts";
 
 /** The values of a node, row-major; floats of any width are kept in f64, i32 and bool as whole numbers. */
 export type Values = Float64Array;
@@ -175,6 +176,9 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     }
     return result;
   },
+  recurrence: (node, [a, b], attrs) => recurrence(node.shape, node.dtype, a, b, attrs),
+  cumsum: (node, [x], attrs) => cumsum(node.shape, node.dtype, x, attrs),
+  cummax: (node, [x], attrs) => cummax(node.shape, x, attrs),
   full: (node, _inputs, { value }) => new Float64Array(sizeOf(node.shape)).fill(roundTo(node.dtype, value)),
   iota: (node, _inputs, { axis }) => {
     const result = new Float64Array(sizeOf(node.shape));

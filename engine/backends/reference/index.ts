@@ -2,16 +2,22 @@
 // can judge each other.
 
 import { hostArray, roundTo } from "../../dtype.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { Node } from "../../graph/node.ts";
 import type { Storage } from "../../graph/storage.ts";
 import { valueInputs } from "../../graph/traverse.ts";
 import type { Backend, Executable } from "../backend.ts";
-import type { Graph } from "../../graph/graph.ts";
 import { evaluate, type Values } from "./evaluate.ts";
 
 export const referenceBackend = (): Backend => ({
   name: "reference",
   synchronous: true,
+  get threads() {
+    return 1;
+  },
+  set threads(_wanted) {
+    // Naive on purpose: one thread, whatever is asked.
+  },
   prepare: (graph) => new ReferenceExecutable(graph),
 });
 

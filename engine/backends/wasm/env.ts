@@ -12,6 +12,9 @@ const binary = { pow, remainder };
 
 export type ImportedFn = keyof typeof unary | keyof typeof binary;
 
+/** Names of all functions a module imports. */
+export const importNames: readonly string[] = [...Object.keys(unary), ...Object.keys(binary)];
+
 export class Env {
   readonly module = new ModuleBuilder();
   readonly heap: Heap;
@@ -21,16 +24,26 @@ export class Env {
   /** Global (i32) with the address of this instance's scratch memory: one per thread, contents die with the call. */
   readonly scratchGlobal: number;
   scratchBytes = 0;
+  /** Whether code was emitted that calls a function only this thread has: Math is everywhere, ours is not. */
+  callsHome = false;
 
   constructor(heap: Heap, fma: boolean = hasRelaxedMadd()) {
     const { module } = this;
     this.heap = heap;
     this.fma = fma;
     module.importMemory("env", "memory", heap.shared ? { min: 1, max: 65536, shared: true } : { min: 1 });
-    this.imports = Object.fromEntries([
-      ...Object.keys(unary).map((fn) => [fn, module.importFunction("env", fn, ["f64"], ["f64"])]),
-      ...Object.keys(binary).map((fn) => [fn, module.importFunction("env", fn, ["f64", "f64"], ["f64"])]),
-    ]) as Record<ImportedFn, number>;
+    const imports = {};
+    for (const [fns, arity] of [[unary, 1] as const, [binary, 2] as const]) {
+      for (const fn of Object.keys(fns)) {
+        const index = module.importFunction("env", fn, new Array(arity).fill("f64"), ["f64"]);
+        const get = (): number => {
+          this.callsHome ||= !(fn in Math);
+          return index;
+        };
+        Object.defineProperty(imports, fn, { get });
+      }
+    }
+    this.imports = imports as Record<ImportedFn, number>;
     this.scratchGlobal = module.global(0);
   }
 
@@ -40,10 +53,15 @@ export class Env {
   }
 
   /** The finished module, bound to the heap. */
-  instantiate(): { readonly exports: WebAssembly.Exports; readonly bytes: number } {
+  instantiate(): {
+    readonly exports: WebAssembly.Exports;
+    readonly module: WebAssembly.Module;
+    readonly bytes: number;
+  } {
     const bytes = this.module.toBytes();
     const imports = { env: { memory: this.heap.memory, ...unary, ...binary } };
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
-    return { exports, bytes: bytes.length };
+    const module = new WebAssembly.Module(bytes);
+    const { exports } = new WebAssembly.Instance(module, imports);
+    return { exports, module, bytes: bytes.length };
   }
 }

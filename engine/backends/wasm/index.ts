@@ -9,30 +9,40 @@ import type { Backend, Executable } from "../backend.ts";
 import { blockOf, HeapBlock, hostValues, makeResident } from "./block.ts";
 import { Heap } from "./heap.ts";
 import { type Instance, instantiate } from "./program.ts";
+import { Runner } from "./runner.ts";
 
 /** A backend with a memory of its own. */
 export function wasmBackend(): Backend {
-  const heap = new Heap();
+  const runner = new Runner(new Heap());
   return {
     name: "wasm",
     synchronous: true,
-    prepare: (graph: Graph) => new WasmExecutable(heap, compileGraph(graph)),
+    get threads() {
+      return runner.threads;
+    },
+    set threads(threads) {
+      runner.threads = threads;
+    },
+    prepare: (graph: Graph) => new WasmExecutable(runner, compileGraph(graph)),
   };
 }
 
 /** A program bound to storages when it runs. */
 export class WasmExecutable implements Executable {
   private readonly heap: Heap;
+  private readonly runner: Runner;
   private readonly program: Program;
   private readonly instance: Instance;
   private readonly table: number;
   /** Inputs whose memory the program overwrites. */
   private readonly written: readonly number[];
 
-  constructor(heap: Heap, program: Program) {
+  constructor(runner: Runner, program: Program) {
+    const { heap } = runner;
+    this.runner = runner;
     this.heap = heap;
     this.program = program;
-    this.instance = instantiate(heap, program);
+    this.instance = instantiate(heap, program, runner.options.splitFrom);
     this.table = heap.alloc(this.instance.stateSlots.size * 4, "a table of addresses");
     const targets = new Set(program.copies.map(([, to]) => to));
     for (const { kernel, args } of program.calls) {
@@ -49,7 +59,7 @@ export class WasmExecutable implements Executable {
 
   run(inputs: readonly Storage[], outputs: readonly Storage[]): void {
     const { heap, program, instance, table } = this;
-    const arena = heap.arena(instance.arenaBytes);
+    const arena = this.runner.arena(instance);
     // Every allocation comes before the first write: growing an unshared memory detaches views, not contents.
     program.inputs.forEach((buffer, i) => {
       const slot = instance.stateSlots.get(buffer);
@@ -58,7 +68,7 @@ export class WasmExecutable implements Executable {
     program.inputs.forEach((buffer, i) => {
       if (!this.isState(buffer)) this.copyIn(inputs[i], this.address(arena, buffer));
     });
-    instance.run(arena, table);
+    this.runner.run(instance, arena, table);
     for (const i of this.written) inputs[i].host = undefined;
     program.outputs.forEach((buffer, i) => {
       const at = program.inputs.indexOf(buffer);
@@ -104,11 +114,12 @@ export class WasmExecutable implements Executable {
 
   explain(): string {
     const { instance, program } = this;
-    const { moduleBytes, arenaBytes } = instance;
-    return `wasm: ${moduleBytes} bytes of code, ${arenaBytes} bytes of arena and scratch\n${explainProgram(program)}`;
+    const { moduleBytes } = instance;
+    return `wasm: ${moduleBytes} bytes of code, ${instance.arenaBytes(1)} bytes of arena and scratch\n${explainProgram(program)}`;
   }
 
   release(): void {
+    this.runner.forget(this.instance);
     this.heap.release(this.table);
   }
 }

@@ -1,0 +1,88 @@
+// Threads change how fast results come, never which: one thread and several agree bit for bit on generated programs.
+
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { Heap } from "../../../engine/backends/wasm/heap.ts";
+import { WasmExecutable } from "../../../engine/backends/wasm/index.ts";
+import { Runner } from "../../../engine/backends/wasm/runner.ts";
+import { compileGraph } from "../../../engine/compile/index.ts";
+import type { HostArray } from "../../../engine/dtype.ts";
+import { dataNode, type Node } from "../../../engine/graph/node.ts";
+import { Storage } from "../../../engine/graph/storage.ts";
+import { build } from "../../../engine/primitives/index.ts";
+import { cutGraph, inputStorages } from "../../../engine/runtime/realize.ts";
+import { sizeOf } from "../../../engine/shape.ts";
+import { cook, recipes } from "../../compile/programs.ts";
+
+/** Every call is split and every program wakes the workers, however small. */
+const always = { splitFrom: 0, wakeFrom: 0 };
+
+function runner(threads: number): Runner {
+  const made = new Runner(new Heap(), always);
+  made.threads = threads;
+  return made;
+}
+
+const one = runner(1);
+const several = [runner(2), runner(3)];
+afterAll(() => {
+  for (const r of several) r.threads = 1;
+});
+
+function run(r: Runner, outputs: readonly Node[], fuse = true): HostArray[] {
+  const graph = cutGraph(outputs);
+  const executable = new WasmExecutable(r, compileGraph(graph, { fuse }));
+  const storages = outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
+  executable.run(inputStorages(graph), storages);
+  executable.release();
+  return storages.map((storage) => storage.host as HostArray);
+}
+
+/** Equal bits: NaN equals NaN, and zeros have their sign. */
+const bits = (values: HostArray): string => Array.from(values, (v) => (Object.is(v, -0) ? "-0" : String(v))).join();
+
+/** Lets the workers start: until then every program runs on one thread. */
+async function warm(r: Runner): Promise<void> {
+  const x = dataNode(Storage.zeros("f32", 64), [8, 8]);
+  for (let i = 0; i < 200 && r.activeThreads < r.threads; i++) {
+    run(r, [build.exp(x)]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  expect(r.activeThreads).toBe(r.threads);
+}
+
+describe("threads", () => {
+  test("one thread and several give the same bits on generated programs", async () => {
+    for (const r of several) await warm(r);
+    await fc.assert(
+      fc.asyncProperty(recipes, async (recipe) => {
+        const expected = run(one, cook(recipe)).map(bits);
+        for (const r of several) {
+          // A worker must have loaded a program before it can take part: give it the time.
+          const graph = cutGraph(cook(recipe));
+          const executable = new WasmExecutable(r, compileGraph(graph));
+          for (let i = 0; i < 3; i++) {
+            const storages = graph.outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
+            executable.run(inputStorages(graph), storages);
+            expect(storages.map((storage) => bits(storage.host as HostArray))).toEqual(expected);
+            await new Promise((resolve) => setTimeout(resolve, i));
+          }
+          executable.release();
+        }
+      }),
+      { numRuns: 150 },
+    );
+  }, 120_000);
+
+  test("a worker that dies is an error or a slower run, never a wrong result, and the next call works", async () => {
+    const r = runner(2);
+    await warm(r);
+    const x = dataNode(new Storage("f32", 4, Float32Array.of(1, 2, 3, 4)), [4]);
+    r.killWorkers();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(run(r, [build.neg(x)])[0]).toEqual(Float32Array.of(-1, -2, -3, -4));
+    await warm(r);
+    expect(run(r, [build.neg(x)])[0]).toEqual(Float32Array.of(-1, -2, -3, -4));
+    r.threads = 1;
+  }, 60_000);
+});
