@@ -1,5 +1,6 @@
 // The table of all primitives, and how a node is made from a row.
 
+import { isFloat } from "../dtype.ts";
 import { type Attrs, Node, type Op } from "../graph/node.ts";
 import {
   binaryBoolOps,
@@ -28,7 +29,9 @@ export const primitives: { readonly [P in Op]: Row<P> } = { ...elementwise, ...r
 export function apply<P extends Op>(op: P, inputs: readonly Node[], attrs: Attrs[P]): Node<P> {
   const row: Row<P> = primitives[op];
   const dtype = row.dtype(inputs, attrs);
-  return new Node(op, inputs, attrs, row.shape(inputs, attrs), dtype);
+  // What no gradient can pass is no part of differentiation, and lets go of its history once it has a value.
+  const tracked = op === "stopGradient" || !isFloat(dtype) ? false : undefined;
+  return new Node(op, inputs, attrs, row.shape(inputs, attrs), dtype, tracked);
 }
 
 const unaryNames = [...unaryFloatOps, ...unaryNumericOps, ...unaryBoolOps, "stopGradient"] as const;
