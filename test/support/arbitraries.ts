@@ -162,17 +162,29 @@ const expanded = (shape: Shape): fc.Arbitrary<View> =>
     apply: (x) => x.broadcastTo(shape),
   }));
 
-/** A way to see a tensor of `shape`: as it lies, permuted, sliced, flipped, expanded, or two of these. */
-export function views(shape: Shape, depth = 2): fc.Arbitrary<View> {
-  const one = (of: Shape) => fc.oneof(fc.constant(plain(of)), permuted(of), sliced(of), flipped(of), expanded(of));
-  if (depth <= 1) return one(shape);
-  return one(shape).chain((outer) =>
-    one(outer.base).map((inner) => ({
+export interface ViewOptions {
+  /** At most this many views on top of each other; default 2. */
+  readonly depth?: number;
+  /** The tensor underneath has at most this many elements (or as many as the view, where that is more). */
+  readonly maxSize?: number;
+  /** No element is seen twice: nothing is expanded. */
+  readonly distinct?: boolean;
+}
+
+/** A way to see a tensor of `shape`: as it lies, permuted, sliced, flipped, expanded, or several of these. */
+export function views(shape: Shape, options: ViewOptions = {}): fc.Arbitrary<View> {
+  const { depth = 2, maxSize = 2048, distinct = false } = options;
+  const kinds = distinct ? [permuted, sliced, flipped] : [permuted, sliced, flipped, expanded];
+  const one = (of: Shape) => fc.oneof(fc.constant(plain(of)), ...kinds.map((kind) => kind(of)));
+  const stacked = one(shape).chain((outer) => {
+    if (depth <= 1) return fc.constant(outer);
+    return views(outer.base, { ...options, depth: depth - 1 }).map((inner) => ({
       name: `${inner.name} then ${outer.name}`,
       base: inner.base,
-      apply: (x) => outer.apply(inner.apply(x)),
-    })),
-  );
+      apply: (x: Tensor) => outer.apply(inner.apply(x)),
+    }));
+  });
+  return stacked.map((view) => (sizeOf(view.base) <= maxSize ? view : plain(shape)));
 }
 
 /** A seed for `valuesOf`. */

@@ -1,9 +1,16 @@
 // Samples of every operation, by the name it is exported under.
 
+import { cumulative } from "./cumulative.ts";
 import { elementwise } from "./elementwise.ts";
 import { movement } from "./movement.ts";
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
 import type { Sample } from "./sample.ts";
 
-export const samples: Readonly<Record<string, Sample>> = { ...elementwise, ...rows, ...movement, ...products };
+export const samples: Readonly<Record<string, Sample>> = {
+  ...elementwise,
+  ...rows,
+  ...movement,
+  ...products,
+  ...cumulative,
+};

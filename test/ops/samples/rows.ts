@@ -16,7 +16,7 @@ const spread = (values: readonly number[], correction: number): number =>
 
 /** All axes, some, or one from the end; kept or not. `minCount`: reduced elements there must be. */
 const reduction =
-  (run: Reduction, f: (values: number[]) => number, minCount = 0, flat = false, integer = false): Sample =>
+  (run: Reduction, f: (values: number[]) => number, minCount = 0, truth = false): Sample =>
   (maxSize) =>
     shapes({ maxSize })
       .chain((shape) =>
@@ -38,10 +38,12 @@ const reduction =
         const axes = ((axis ?? shape.map((_, i) => i)) as readonly number[]).map((a) => front(a, shape.length));
         return {
           label: `[${shape}] axes ${axis} ${keepDims ? "kept" : ""}`,
-          inputs: [{ shape, domain: integer ? ("integer" as const) : ("real" as const) }],
+          inputs: [{ shape, domain: truth ? ("integer" as const) : ("real" as const) }],
           run: (x) => run(x, axis, { keepDims }),
           expected: (x) => fold(x, axes, f, keepDims),
-          flat,
+          flat: truth,
+          // A standard deviation has no derivative where it is 0.
+          distinct: minCount > 1,
         };
       });
 
@@ -115,16 +117,16 @@ export const rows: Record<string, Sample> = {
   prod: reduction(S.prod, (values) => values.reduce((product, value) => product * value, 1)),
   max: reduction(S.max, (values) => Math.max(...values), 1),
   min: reduction(S.min, (values) => Math.min(...values), 1),
-  mean: reduction(S.mean, average),
-  any: reduction(S.any, (values) => Number(values.some((value) => value !== 0)), 0, true, true),
-  all: reduction(S.all, (values) => Number(values.every((value) => value !== 0)), 0, true, true),
+  mean: reduction(S.mean, average, 1),
+  any: reduction(S.any, (values) => Number(values.some((value) => value !== 0)), 0, true),
+  all: reduction(S.all, (values) => Number(values.every((value) => value !== 0)), 0, true),
   variance: reduction(S.variance, (values) => spread(values, 1), 2),
   std: reduction(
     (x, axis, options) => S.std(x, axis, { correction: 0, ...options }),
     (v) => Math.sqrt(spread(v, 0)),
     2,
   ),
-  logsumexp: reduction(S.logsumexp, (values) => Math.log(total(values.map(Math.exp)))),
+  logsumexp: reduction(S.logsumexp, (values) => Math.log(total(values.map(Math.exp))), 1),
   norm: (maxSize) =>
     fc.oneof(
       reduction(S.norm, (values) => Math.hypot(...values))(maxSize),

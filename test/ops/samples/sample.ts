@@ -13,8 +13,8 @@ export interface Case {
   expected(...xs: Nd[]): Nd | readonly Nd[];
   /** No derivative to check: integer or bool results, or jumps. */
   readonly flat?: boolean;
-  /** Tensors of the engine's own making inside: looser than one operation. */
-  readonly looser?: number;
+  /** Not through views that show an element twice: the operation has no derivative where elements are equal. */
+  readonly distinct?: boolean;
 }
 
 /** Cases whose inputs have at most `maxSize` elements. */

@@ -1,0 +1,163 @@
+// Every row of the primitive table: its gradient and second derivative by central differences. A row without a sample
+// here fails.
+
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Node, Op } from "../../engine/graph/node.ts";
+import { binaryNumericOps, reduceOps, unaryFloatOps, unaryNumericOps } from "../../engine/graph/vocabulary.ts";
+import { gradcheck, gradgradcheck, setBackend, Tensor } from "../../engine/index.ts";
+import { build, primitives } from "../../engine/primitives/index.ts";
+import { type Domain, dtypeOf, seeds, shapes, sides, sizeOf, tensorOf, valuesOf } from "../support/arbitraries.ts";
+
+type Input = readonly [shape: readonly number[], domain: Domain];
+/** Inputs and a node made of them; null: the row says why it has no gradient. */
+type Sample = fc.Arbitrary<readonly [inputs: readonly Input[], make: (...nodes: Node[]) => Node]> | null;
+
+const small = { maxSize: 8, maxRank: 3 };
+const domains: Readonly<Record<string, readonly Domain[]>> = {
+  sqrt: ["positive"],
+  rsqrt: ["positive"],
+  log: ["positive"],
+  log2: ["positive"],
+  log1p: ["positive"],
+  div: ["real", "positive"],
+  pow: ["positive", "real"],
+  remainder: ["real", "positive"],
+};
+const domain = (op: string, i: number): Domain => domains[op]?.[i] ?? "real";
+
+const unary = (op: Op): Sample =>
+  typeof primitives[op].vjp === "string"
+    ? null
+    : shapes(small).map((shape) => [[[shape, domain(op, 0)]], (x) => build.apply(op, [x], {})] as const);
+
+const binary = (op: Op): Sample =>
+  shapes(small).map(
+    (shape) =>
+      [
+        [
+          [shape, domain(op, 0)],
+          [shape, domain(op, 1)],
+        ],
+        (x, y) => build.apply(op, [x, y], {}),
+      ] as const,
+  );
+
+const reduction = (op: (typeof reduceOps)[number]): Sample =>
+  shapes({ ...small, minSide: 1 }).chain((shape) =>
+    fc
+      .subarray(shape.map((_, i) => i))
+      .map((axes) => [[[shape, "real"]], (x) => build.apply(op, [x], { axes })] as const),
+  );
+
+/** Along an axis in the middle: index [2, 3, 2] into [2, n, 2]. */
+const indexed = (make: (x: Node, index: Node, more: Node) => Node): Sample =>
+  fc.tuple(sides(1, 3), fc.constantFrom(1, 3)).map(
+    ([n, count]) =>
+      [
+        [
+          [[2, n, 2], "real"],
+          [[2, count, 2], { below: n }],
+          [[2, count, 2], "real"],
+        ],
+        make,
+      ] as const,
+  );
+
+const scanned = (
+  inputs: number,
+  make: (axis: number, reverse: boolean, lag: boolean) => (...nodes: Node[]) => Node,
+): Sample =>
+  fc
+    .tuple(shapes({ ...small, minRank: 1 }), fc.nat(), fc.boolean(), fc.boolean())
+    .map(([shape, axis, reverse, lag]) => [
+      Array.from({ length: inputs }, (): Input => [shape, "real"]),
+      make(axis % shape.length, reverse, lag),
+    ]);
+
+const one = (shape: readonly number[], make: (x: Node) => Node): Sample =>
+  fc.constant([[[shape, "real"]], make] as const);
+
+type Table = { readonly [P in Op]?: Sample };
+const named = <K extends Op>(ops: readonly K[], make: (op: K) => Sample): { readonly [P in K]: Sample } =>
+  Object.fromEntries(ops.map((op) => [op, make(op)])) as { readonly [P in K]: Sample };
+
+const samples: Table = {
+  ...named(unaryFloatOps, unary),
+  ...named(unaryNumericOps, unary),
+  ...named(binaryNumericOps, binary),
+  ...named(reduceOps, reduction),
+  ...named(["logicalNot", "less", "lessEqual", "equal", "notEqual", "logicalAnd", "logicalOr"], () => null),
+  ...named(["argsort", "data", "full", "iota", "uniform", "stopGradient"], () => null),
+  where: shapes(small).map(
+    (shape) =>
+      [
+        [
+          [shape, "bool"],
+          [shape, "real"],
+          [shape, "real"],
+        ],
+        (condition, x, y) => build.where(condition, x, y),
+      ] as const,
+  ),
+  cast: one([3], (x) => build.apply("cast", [build.apply("cast", [x], { dtype: "f64" })], { dtype: "f64" })),
+  alias: one([3], (x) => build.apply("alias", [x], {})),
+  custom: one([3], (x) =>
+    build.apply("custom", [build.mul(x, x), x], { rule: (g) => [build.mul(g, build.add(x, x))] }),
+  ),
+  reshape: one([2, 3], (x) => build.apply("reshape", [x], { shape: [3, 1, 2] })),
+  permute: one([2, 1, 3], (x) => build.apply("permute", [x], { order: [2, 0, 1] })),
+  expand: one([2, 1, 3], (x) => build.apply("expand", [x], { shape: [2, 4, 3] })),
+  slice: one([5, 4], (x) => build.apply("slice", [x], { starts: [1, 0], stops: [5, 4], steps: [2, 3] })),
+  pad: one([2, 3], (x) => build.apply("pad", [x], { lo: [1, 0], hi: [0, 2], value: 0.5 })),
+  flip: one([2, 3], (x) => build.apply("flip", [x], { axes: [1] })),
+  concat: fc.constant([
+    [
+      [[2, 1], "real"],
+      [[2, 0], "real"],
+      [[2, 3], "real"],
+    ],
+    (...nodes: Node[]) => build.apply("concat", nodes, { axis: 1 }),
+  ] as const),
+  contract: fc.tuple(sides(0, 3), sides(0, 3), sides(0, 3)).map(
+    ([m, k, n]) =>
+      [
+        [
+          [[2, m, k], "real"],
+          [[2, k, n], "real"],
+        ],
+        (x, y) => build.apply("contract", [x, y], {}),
+      ] as const,
+  ),
+  recurrence: scanned(2, (axis, reverse, lag) => (a, b) => build.apply("recurrence", [a, b], { axis, reverse, lag })),
+  cumsum: scanned(1, (axis, reverse) => (x) => build.apply("cumsum", [x], { axis, reverse })),
+  cummax: scanned(1, (axis, reverse) => (x) => build.apply("cummax", [x], { axis, reverse })),
+  gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1 })),
+  scatterAdd: indexed((x, index, more) => build.apply("scatterAdd", [x, index, more], { axis: 1 })),
+};
+
+beforeAll(() => setBackend("reference"));
+
+it("a row has a sample where it has a gradient", () => {
+  for (const [op, row] of Object.entries(primitives)) {
+    const explained = typeof row.vjp === "string" && row.vjp.startsWith("piecewise constant");
+    expect(samples[op as Op], `a sample of ${op}`).toBeDefined();
+    expect(samples[op as Op] === null || explained, op).toBe(typeof row.vjp === "string");
+  }
+});
+
+describe.each(Object.entries(samples).filter(([, sample]) => sample !== null))("%s", (_, sample) => {
+  const check = (checker: typeof gradcheck, numRuns: number) =>
+    fc.assert(
+      fc.property(sample as NonNullable<Sample>, seeds, ([inputs, make], seed) => {
+        const xs = inputs.map(([shape, on], i) =>
+          tensorOf(valuesOf(on, sizeOf(shape), seed, i), shape, dtypeOf(on, "f64")),
+        );
+        checker((...tensors) => new Tensor(make(...tensors.map((x) => x.node))), xs);
+      }),
+      { numRuns },
+    );
+
+  it("first order", () => check(gradcheck, 15));
+  it("second order", () => check(gradgradcheck, 8));
+});
