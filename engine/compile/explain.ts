@@ -34,6 +34,10 @@ function title(kernel: Kernel): string {
       const work = [...kernel.batch, kernel.m, kernel.n, kernel.k].reduce((a, b) => a * b, 1);
       return `contract[${[...kernel.batch, kernel.m, kernel.k, kernel.n].join("x")}] ${work} multiply-adds`;
     }
+    case "grouped": {
+      const { over, groups, m, k, n } = kernel;
+      return `grouped[${groups} groups of ${over === "rows" ? "m" : "k"}, ${m}x${k}x${n}] ${m * k * n} multiply-adds`;
+    }
     case "scatter":
       return `scatterAdd[${kernel.outer}x${kernel.count}->${kernel.bound}x${kernel.inner}]`;
     case "sort":

@@ -119,6 +119,26 @@ export interface ScatterKernel {
   readonly args: readonly KernelArg[];
 }
 
+/**
+ * Products over rows sorted by group; group g is the rows [offsets[g], offsets[g + 1]) of a sorted axis of `rows`.
+ * `rows`: C[r, :] = A[r, :] * B[g] for r in group g, 0 for r in none; the sorted axis is m, B's batch stride leads to the
+ * next group. `inner`: C[g] = sum of A[:, r] * B[r, :] over r in group g; the sorted axis is k.
+ * Arguments are A, B, offsets (i32, groups + 1), C (contiguous). Offsets that do not ascend within the sorted axis are
+ * an error of the run.
+ */
+export interface GroupedKernel {
+  readonly kind: "grouped";
+  readonly over: "rows" | "inner";
+  readonly dtype: "f32" | "f64";
+  readonly groups: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: MatrixAccess;
+  readonly b: MatrixAccess;
+  readonly args: readonly KernelArg[];
+}
+
 /** Stable argsort of each of `rows` contiguous rows of `length`; NaN last. Arguments are x, out (i32). */
 export interface SortKernel {
   readonly kind: "sort";
@@ -129,7 +149,7 @@ export interface SortKernel {
   readonly args: readonly KernelArg[];
 }
 
-export type Kernel = LoopKernel | ContractKernel | ScatterKernel | SortKernel;
+export type Kernel = LoopKernel | ContractKernel | GroupedKernel | ScatterKernel | SortKernel;
 
 /**
  * What a buffer of a program is. `state` is memory that outlives the run (parameters, optimizer state), bound by

@@ -9,7 +9,7 @@ import { identityAccess, isIdentityAccess } from "./view.ts";
 
 /** Primitives that are kernels of their own, not loops over scalar expressions. */
 export const isOpaque = (v: Vertex): boolean =>
-  v.op === "contract" || v.op === "scatterAdd" || v.op === "argsort" || v.op === "concat" || v.op === "data";
+  v.op === "contract" || v.op === "groupedContract" || v.op === "groupedOuter" || v.op === "scatterAdd" || v.op === "argsort" || v.op === "concat" || v.op === "data";
 
 export interface Legal extends Simplified {
   /** All vertices, inputs before users. */
@@ -40,6 +40,9 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
   switch (op) {
     case "contract":
       return again(inputs.map((x) => affine(x, copies)));
+    case "groupedContract":
+    case "groupedOuter":
+      return again([...inputs.slice(0, 2).map((x) => affine(x, copies)), laidOut(inputs[2], copies)]);
     case "gather":
       return again([affine(inputs[0], copies), inputs[1]]);
     case "scatterAdd":

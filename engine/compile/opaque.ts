@@ -1,7 +1,7 @@
 // Kernels that are no loops over scalar expressions: contraction, scatter, sort.
 
 import { sizeOf } from "../shape.ts";
-import type { ContractKernel, Kernel, KernelArg, MatrixAccess } from "./ir.ts";
+import type { ContractKernel, GroupedKernel, Kernel, KernelArg, MatrixAccess } from "./ir.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
 import { identityAccess } from "./view.ts";
 
@@ -16,6 +16,9 @@ export function opaqueKernel(v: Vertex): OpaqueKernel | undefined {
   switch (v.op) {
     case "contract":
       return contract(v);
+    case "groupedContract":
+    case "groupedOuter":
+      return grouped(v);
     case "scatterAdd":
       return scatter(v);
     case "argsort":
@@ -47,6 +50,25 @@ function contract(v: Vertex): OpaqueKernel {
     args: [...reads(x, y), writes(v)],
   });
   return { kernel, operands: [base(x), base(y)] };
+}
+
+function grouped(v: Vertex): OpaqueKernel {
+  const [x, y, offsets] = v.inputs;
+  const over = v.op === "groupedContract" ? "rows" : "inner";
+  const [rows, k] = x.shape;
+  const n = v.shape[v.shape.length - 1];
+  const a = matrix(x);
+  const kernel: GroupedKernel = {
+    kind: "grouped",
+    over,
+    dtype: v.dtype as "f32" | "f64",
+    groups: offsets.shape[0] - 1,
+    // Summed over rows, x stands transposed: K rows of R.
+    ...(over === "rows" ? { m: rows, n, k, a } : { m: k, n, k: rows, a: { ...a, row: a.col, col: a.row } }),
+    b: matrix(y),
+    args: [...reads(x, y, offsets), writes(v)],
+  };
+  return { kernel, operands: [base(x), base(y), base(offsets)] };
 }
 
 function matrix(v: Vertex): MatrixAccess {

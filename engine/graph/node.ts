@@ -31,6 +31,10 @@ interface OtherAttrs {
 
   /** Batched matrix product: [...b, M, K] x [...b, K, N] -> [...b, M, N], equal batch sides. */
   contract: None;
+  /** [R, K] x [G, K, N] x offsets i32 [G + 1] -> [R, N]: rows offsets[g] to offsets[g + 1] times matrix g, others 0. */
+  groupedContract: None;
+  /** [R, K] x [R, N] x offsets i32 [G + 1] -> [G, K, N]: the outer products of each group's rows, summed. */
+  groupedOuter: None;
   /** out[.., i, ..] = x[.., index[.., i, ..], ..] along `axis` (NumPy's take_along_axis). */
   gather: { readonly axis: number };
   /** x with updates[.., i, ..] added at index[.., i, ..] along `axis`; repeated indices add up in order. */

@@ -13,6 +13,7 @@ import {
 } from "../graph/vocabulary.ts";
 import { keepAxes, sameShape } from "../shape.ts";
 import { elementwise } from "./elementwise.ts";
+import { grouped } from "./grouped.ts";
 import { indexing } from "./indexing.ts";
 import { movements } from "./movement.ts";
 import { reductions } from "./reduce.ts";
@@ -23,7 +24,7 @@ export { reduceIdentity } from "./reduce.ts";
 export type { Build, Row, Vjp } from "./row.ts";
 
 /** One row per primitive. Leaving one out does not compile. */
-export const primitives: { readonly [P in Op]: Row<P> } = { ...elementwise, ...reductions, ...movements, ...indexing };
+export const primitives: { readonly [P in Op]: Row<P> } = { ...elementwise, ...reductions, ...movements, ...indexing, ...grouped };
 
 /** Makes a node: checks shapes and dtypes by the primitive's row. */
 export function apply<P extends Op>(op: P, inputs: readonly Node[], attrs: Attrs[P]): Node<P> {

@@ -9,7 +9,7 @@ import type { Build, Row } from "./row.ts";
 type IndexingOp = "contract" | "gather" | "scatterAdd" | "argsort" | "data" | "full" | "iota" | "uniform";
 
 /** Swaps the last two axes. */
-function transpose(b: Build, x: Node): Node {
+export function transpose(b: Build, x: Node): Node {
   const rank = x.shape.length;
   const order = x.shape.map((_, i) => (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i));
   return b.permute(x, order);

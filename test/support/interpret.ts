@@ -1,7 +1,7 @@
 // The kernel IR by definition: a program run in plain f64 JavaScript, one element at a time. Judges code generators
 // (same program, other code) and the compiler (same graph, no compiler).
 
-import type { ContractKernel, Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
+import type { ContractKernel, GroupedKernel, Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
 import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
@@ -37,6 +37,9 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
       return;
     case "contract":
       interpretContract(kernel, args);
+      return;
+    case "grouped":
+      interpretGrouped(kernel, args);
       return;
     case "scatter": {
       const [x, index, updates, out] = args;
@@ -83,6 +86,29 @@ function interpretContract({ batch, m, n, k, a, b }: ContractKernel, [x, y, out]
     }
   }
 }
+
+function interpretGrouped({ over, groups, m, n, k, a, b }: GroupedKernel, args: readonly Memory[]): void {
+  const [x, y, offsets, out] = args;
+  out.fill(0);
+  const rows = over === "rows" ? m : k;
+  for (let g = 0; g < groups; g++) {
+    for (let r = 0; r < rows; r++) {
+      if (r < offsets[g] || r >= offsets[g + 1]) continue;
+      const [is, ps] = over === "rows" ? [[r], range(k)] : [range(m), [r]];
+      for (const i of is) {
+        for (let j = 0; j < n; j++) {
+          for (const p of ps) {
+            const left = x[a.offset + i * a.row + p * a.col];
+            const right = y[b.offset + (over === "rows" ? g * b.batch[0] : 0) + p * b.row + j * b.col];
+            out[(over === "rows" ? 0 : g * m * n) + i * n + j] += left * right;
+          }
+        }
+      }
+    }
+  }
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 function* indices(sides: readonly number[]): Generator<number[]> {
   const index = sides.map(() => 0);

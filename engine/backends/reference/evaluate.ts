@@ -7,6 +7,7 @@ import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../.
 import { integerScalar, primitives, reduceIdentity } from "../../primitives/index.ts";
 import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
+import { groupedContract, groupedOuter } from "./grouped.ts";
 import { cummax, cumsum, recurrence } from "./scan.ts";
 
 /** The values of a node, row-major; floats of any width are kept in f64, i32 and bool as whole numbers. */
@@ -150,6 +151,8 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     }
     return result;
   },
+  groupedContract: (node, [x, w, offsets]) => groupedContract(x, w, offsets, node.shape, node.inputs[0].shape[1]),
+  groupedOuter: (node, [x, y, offsets]) => groupedOuter(x, y, offsets, node.shape, node.inputs[0].shape[0]),
   gather: (node, [x, at], { axis }) => {
     const side = node.inputs[0].shape[axis];
     let flat = 0;

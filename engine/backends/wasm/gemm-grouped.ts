@@ -7,6 +7,7 @@ import { fullTile } from "./gemm-kernel.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { choosePath, cut, type Plan } from "./gemm-plan.ts";
 import { inSteps, keep, least, local, minus, most, push, sum, type Value } from "./gemm-ranges.ts";
+import { errorAddress } from "./heap.ts";
 
 /**
  * Group g is the rows [offsets[g], offsets[g + 1]) of a sorted axis.
@@ -92,6 +93,43 @@ export function emitGrouped(module: ModuleBuilder, product: GroupedProduct, env:
       if (plan.split === "rows") call(atA, atB, atC, from, to, 0, n, length);
       else call(atA, atB, atC, 0, m, from, to, length);
     });
+  });
+}
+
+/**
+ * As `emitGrouped`, for the kernel numbered `id` of a program: offsets that do not ascend within the sorted axis are
+ * recorded as an error of the run.
+ */
+export function emitGroupedKernel(module: ModuleBuilder, product: GroupedProduct, env: GemmEnv, id: number): number {
+  const compute = emitGrouped(module, product, env);
+  const rows = product.over === "rows" ? product.m : product.k;
+  return module.func("gemm_grouped_checked", new Array(6).fill("i32"), [], (f) => {
+    const offsets = local(2);
+    const report = (offset: number, bound: () => void): void => {
+      f.i32(0)
+        .i32(id + 1)
+        .store("i32.store", errorAddress);
+      f.i32(0)
+        .get(offset)
+        .store("i32.store", errorAddress + 4);
+      f.i32(0);
+      bound();
+      f.store("i32.store", errorAddress + 8);
+    };
+    const [before, offset] = [f.local("i32"), f.local("i32")];
+    inSteps(f, [0, product.groups + 1], 1, [], (group) => {
+      push(f, sum(f, offsets, [group, 4]))
+        .load("i32.load")
+        .tee(offset)
+        .get(before)
+        .op("i32.lt_s");
+      f.if(() => report(offset, () => f.get(before)));
+      f.get(offset).set(before);
+    });
+    f.get(before).i32(rows).op("i32.gt_s");
+    f.if(() => report(before, () => f.i32(rows)));
+    for (let i = 0; i < 6; i++) f.get(i);
+    f.call(compute);
   });
 }
 

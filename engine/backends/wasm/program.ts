@@ -4,10 +4,12 @@
 import type { Kernel, KernelCall, Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
+import { offsetError } from "../../primitives/grouped.ts";
 import type { FunctionBuilder } from "./asm.ts";
 import { emitBarrier } from "./barrier.ts";
 import { Env } from "./env.ts";
 import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm.ts";
+import { emitGroupedKernel, groupedScratchBytes, groupedUnits } from "./gemm-grouped.ts";
 import { errorAddress, type Heap } from "./heap.ts";
 import { mainMayWait } from "./host.ts";
 import { emitLoop, loopUnits } from "./loop.ts";
@@ -62,7 +64,7 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
     stateSlots,
     run(thread, threads, arena, table) {
       run(thread, threads, arena, table);
-      checkErrors(heap);
+      checkErrors(heap, program);
     },
   };
 }
@@ -70,12 +72,16 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
 const roundUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Throws for an index that a kernel found out of range. */
-function checkErrors(heap: Heap): void {
+function checkErrors(heap: Heap, program: Program): void {
   const record = heap.words;
   const at = errorAddress / 4;
   if (record[at] === 0) return;
+  const kernel = program.kernels[record[at] - 1];
+  const [value, bound] = [record[at + 1], record[at + 2]];
   record[at] = 0;
-  throw new ShapeError("gather", `index ${record[at + 1]} is out of range for an axis of ${record[at + 2]}`);
+  throw kernel.kind === "grouped"
+    ? offsetError(value, bound)
+    : new ShapeError("gather", `index ${value} is out of range for an axis of ${bound}`);
 }
 
 export interface EmittedKernel extends KernelCost {
@@ -89,7 +95,7 @@ const product = (sides: readonly number[]): number => sides.reduce((n, side) => 
 function emitKernel(env: Env, kernel: Kernel, id: number): EmittedKernel {
   env.callsHome = false;
   const emitted = emitBody(env, kernel, id);
-  return { ...emitted, serial: env.callsHome, cut: kernel.kind !== "contract" };
+  return { ...emitted, serial: env.callsHome, cut: kernel.kind !== "contract" && kernel.kind !== "grouped" };
 }
 
 function emitBody(env: Env, kernel: Kernel, id: number): Omit<EmittedKernel, "serial" | "cut"> {
@@ -110,6 +116,15 @@ function emitBody(env: Env, kernel: Kernel, id: number): Omit<EmittedKernel, "se
         index: emitGemm(env.module, kernel, { fma: env.fma, scratch }),
         units: gemmUnits(kernel, env),
         work: (product(kernel.batch) * kernel.m * kernel.n * kernel.k) / 8,
+      };
+    }
+    case "grouped": {
+      const scratch = (f: FunctionBuilder) => f.globalGet(env.scratchGlobal);
+      env.needScratch(groupedScratchBytes(kernel, env));
+      return {
+        index: emitGroupedKernel(env.module, kernel, { fma: env.fma, scratch }, id),
+        units: groupedUnits(kernel, env),
+        work: (kernel.m * kernel.n * kernel.k) / 8,
       };
     }
     case "scatter":

@@ -2,6 +2,7 @@
 
 import { cumulative } from "./cumulative.ts";
 import { elementwise } from "./elementwise.ts";
+import { experts } from "./experts.ts";
 import { movement } from "./movement.ts";
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
@@ -12,5 +13,6 @@ export const samples: Readonly<Record<string, Sample>> = {
   ...rows,
   ...movement,
   ...products,
+  ...experts,
   ...cumulative,
 };
