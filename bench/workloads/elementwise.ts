@@ -15,6 +15,7 @@ export const elementwise: Group = {
     params: {},
     inputs: { x: op === "log" ? floats(1, [size], 0.001, 10) : floats(1, [size], -5, 5) },
     bytes: 8 * size,
-    tolerance: 1e-5,
+    // Loose enough for the least accurate peer; Sluice's own accuracy is tested in ulp elsewhere.
+    tolerance: 1e-4,
   })),
 };
