@@ -78,6 +78,21 @@ const scanned = (
 const one = (shape: readonly number[], make: (x: Node) => Node): Sample =>
   fc.constant([[[shape, "real"]], make] as const);
 
+const pair = (a: readonly number[], b: readonly number[], make: (x: Node, y: Node) => Node): Sample =>
+  fc.constant([
+    [
+      [a, "real"],
+      [b, "real"],
+    ],
+    make,
+  ] as const);
+
+/** Offsets [0, 2, 4] of two groups. */
+const bounds = (): Node => {
+  const positions = build.apply("iota", [], { shape: [3], axis: 0 });
+  return build.mul(positions, build.fill(positions, 2));
+};
+
 type Table = { readonly [P in Op]?: Sample };
 const named = <K extends Op>(ops: readonly K[], make: (op: K) => Sample): { readonly [P in K]: Sample } =>
   Object.fromEntries(ops.map((op) => [op, make(op)])) as { readonly [P in K]: Sample };
@@ -132,6 +147,8 @@ const samples: Table = {
   recurrence: scanned(2, (axis, reverse, lag) => (a, b) => build.apply("recurrence", [a, b], { axis, reverse, lag })),
   cumsum: scanned(1, (axis, reverse) => (x) => build.apply("cumsum", [x], { axis, reverse })),
   cummax: scanned(1, (axis, reverse) => (x) => build.apply("cummax", [x], { axis, reverse })),
+  groupedContract: pair([5, 3], [2, 3, 2], (x, w) => build.apply("groupedContract", [x, w, bounds()], {})),
+  groupedOuter: pair([5, 3], [5, 2], (x, y) => build.apply("groupedOuter", [x, y, bounds()], {})),
   gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1 })),
   scatterAdd: indexed((x, index, more) => build.apply("scatterAdd", [x, index, more], { axis: 1 })),
 };
