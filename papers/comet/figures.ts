@@ -127,19 +127,19 @@ function trees(result: Result): Figure[] {
     {
       kind: "tree",
       title: "Where samples go",
-      caption: `COMET's trees after training, seed ${found.seed}: an edge is as wide as the share of validation samples on it.`,
+      caption: `COMET's trees after training, seed ${found.seed}: an edge is as wide as the share of validation samples on it; leaves are experts.`,
       trees: shares.map((list, j) => ({ title: `tree ${j + 1}`, root: treeOf(list) })),
     },
   ];
 }
 
-/** A tree from the shares of its nodes by heap id. */
+/** A tree from the shares of its nodes by heap id; leaves are labelled with their experts' numbers. */
 export function treeOf(shares: readonly number[]): TreeNode {
   const n = (shares.length + 1) / 2;
   const order = leafOrder(n);
   const node = (q: number): TreeNode =>
     q >= n - 1
-      ? { label: `expert ${order.indexOf(q)}`, share: shares[q] }
+      ? { label: String(order.indexOf(q)), share: shares[q] }
       : { label: `node ${q}`, share: shares[q], children: [node(2 * q + 1), node(2 * q + 2)] };
   return node(0);
 }
@@ -178,7 +178,7 @@ function permutations(result: Result): Figure[] {
 }
 
 function digitsFigures(result: Result): Figure[] {
-  const { gates } = result.config.digits;
+  const { gates, test } = result.config.digits;
   const loss = curves(result, C, gates, "test loss");
   const support = curves(result, C, gates, "support");
   if (loss.length === 0) return [];
@@ -186,8 +186,7 @@ function digitsFigures(result: Result): Figure[] {
     {
       kind: "lines",
       title: "Two overlapping digits: test loss",
-      caption:
-        "Mean cross-entropy of both tasks on 2,000 test pairs of small MultiMNIST (task C). No separation is expected.",
+      caption: `Mean cross-entropy of both tasks on ${test} test pairs of small MultiMNIST (task C). No separation is expected.`,
       x: "step",
       y: "cross-entropy",
       lines: loss,

@@ -9,6 +9,8 @@ import { checkFinite } from "./gates.ts";
 
 const inputDim = 8;
 const outputDim = 4;
+/** When P is looked at, as parts of the run: most happens early. */
+const snapshotShares = [0, 0.03, 0.06, 0.12, 0.5];
 
 export async function runRecovery(trial: Trial, config: RecoveryConfig): Promise<void> {
   const arm = config.arms.find(({ nExperts, preset }) => recoveryArm(nExperts, preset) === trial.arm);
@@ -47,7 +49,7 @@ export async function runRecovery(trial: Trial, config: RecoveryConfig): Promise
   const snapshots: { step: number; values: number[][] }[] = [];
   for (let step = 1; step <= trial.steps; step++) {
     await search.advance();
-    if ([0, 0.25, 0.5, 0.75].some((share) => step === 1 + Math.floor(share * trial.steps))) {
+    if (snapshotShares.some((share) => step === 1 + Math.floor(share * trial.steps))) {
       snapshots.push({ step, values: search.soft().toArray() as number[][] });
     }
     const x = Float32Array.from({ length: config.batch * inputDim }, () => data.normal());

@@ -306,11 +306,11 @@ test("trees are drawn from the shares of their heap", () => {
         label: "node 1",
         share: 0.7,
         children: [
-          { label: "expert 0", share: 0.5 },
-          { label: "expert 1", share: 0.2 },
+          { label: "0", share: 0.5 },
+          { label: "1", share: 0.2 },
         ],
       },
-      { label: "expert 2", share: 0.3 },
+      { label: "2", share: 0.3 },
     ],
   });
 });
