@@ -42,6 +42,16 @@ interface OtherAttrs {
   /** Stable argsort along the last axis, i32; NaN last in both directions. */
   argsort: { readonly descending: boolean };
 
+  /**
+   * Along `axis`, first to last (`reverse`: last to first): h = a * h before + b, elementwise; the first h is its b.
+   * `lag`: the coefficient is a of the element before (a transposed recurrence, as its gradient is).
+   */
+  recurrence: { readonly axis: number; readonly reverse: boolean; readonly lag: boolean };
+  /** Sum of the elements so far along `axis`. */
+  cumsum: { readonly axis: number; readonly reverse: boolean };
+  /** Largest element so far along `axis`; NaN from the first NaN on. */
+  cummax: { readonly axis: number; readonly reverse: boolean };
+
   /** A leaf whose values are in a Storage. */
   data: None;
   full: { readonly shape: Shape; readonly dtype: DType; readonly value: number };

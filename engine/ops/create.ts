@@ -142,13 +142,11 @@ export function arange(...args: (number | CreateOptions | undefined)[]): Tensor 
 /** `count` evenly spaced numbers from start to stop, both included: [count]. */
 export function linspace(start: number, stop: number, count: number, options: CreateOptions = {}): Tensor {
   const last = count - 1;
-  // From both ends, so that the last value is `stop` to the bit.
-  const value = (i: number) =>
-    last === 0
-      ? start
-      : i * 2 <= last
-        ? start + ((stop - start) * i) / last
-        : stop - ((stop - start) * (last - i)) / last;
+  // From both ends, so that they are `start` and `stop` to the bit.
+  const value = (i: number): number => {
+    if (i === 0) return start;
+    return i * 2 <= last ? start + ((stop - start) * i) / last : stop - ((stop - start) * (last - i)) / last;
+  };
   return generate("linspace", [count], options, value);
 }
 
