@@ -43,6 +43,9 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
     case "groupedContract":
     case "groupedOuter":
       return again([...inputs.slice(0, 2).map((x) => affine(x, copies)), laidOut(inputs[2], copies)]);
+    case "windows":
+      // Windows overlap: what they are taken of is laid out once, rather than each window.
+      return again([laidOut(inputs[0], copies)]);
     case "gather":
       return again([affine(inputs[0], copies), inputs[1]]);
     case "scatterAdd":

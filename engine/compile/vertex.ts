@@ -4,7 +4,7 @@ import type { DType } from "../dtype.ts";
 import type { Attrs, Op } from "../graph/node.ts";
 import { isMovement } from "../graph/vocabulary.ts";
 import { contiguousStrides, type Shape } from "../shape.ts";
-import { type Access, appendView, expandView, flipView, padView, permuteView, sliceView, type View } from "./view.ts";
+import { type Access, appendView, expandView, flipView, padView, permuteView, sliceView, type View, windowsView } from "./view.ts";
 
 export type VertexOp = Op | "copy";
 
@@ -53,6 +53,10 @@ export function viewOf(v: Vertex): View | undefined {
       return sliceView(from, v.shape, v.as("slice").starts, v.as("slice").steps);
     case "flip":
       return flipView(from, v.as("flip").axes);
+    case "windows": {
+      const { axes, strides, dilations } = v.as("windows");
+      return windowsView(from, v.shape, axes, strides, dilations);
+    }
     case "pad":
       return padView(from, v.shape, v.as("pad").lo);
     default:

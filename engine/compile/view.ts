@@ -159,6 +159,18 @@ export function padView(input: Shape, shape: Shape, lo: readonly number[]): View
   };
 }
 
+export function windowsView(
+  input: Shape,
+  shape: Shape,
+  axes: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): View {
+  const strides = contiguousStrides(input);
+  const moves = strides.map((stride, axis) => (axes.includes(axis) ? stride * steps[axes.indexOf(axis)] : stride));
+  return { shape, strides: [...moves, ...axes.map((axis, i) => strides[axis] * dilations[i])], offset: 0 };
+}
+
 /** Flat position of an index through an access, or undefined where it is masked: the definition, for tests. */
 export function locate(access: Access, index: readonly number[]): number | undefined {
   let at: readonly number[] = index;

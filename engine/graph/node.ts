@@ -27,6 +27,16 @@ interface OtherAttrs {
   slice: { readonly starts: readonly number[]; readonly stops: readonly number[]; readonly steps: readonly number[] };
   pad: { readonly lo: readonly number[]; readonly hi: readonly number[]; readonly value: number };
   flip: { readonly axes: readonly number[] };
+  /**
+   * Windows sliding over axes: x[.., p * stride + t * dilation, ..] at position p of each axis, in place of the axis,
+   * and element t of each window, behind all axes in the order of `axes`.
+   */
+  windows: {
+    readonly axes: readonly number[];
+    readonly sizes: readonly number[];
+    readonly strides: readonly number[];
+    readonly dilations: readonly number[];
+  };
   concat: { readonly axis: number };
 
   /** Batched matrix product: [...b, M, K] x [...b, K, N] -> [...b, M, N], equal batch sides. */

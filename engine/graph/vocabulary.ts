@@ -41,7 +41,7 @@ const setOf = (...lists: readonly (readonly string[])[]): ReadonlySet<string> =>
 const unary = setOf(unaryFloatOps, unaryNumericOps, unaryBoolOps);
 const binary = setOf(binaryNumericOps, compareOps, binaryBoolOps);
 const reduce = setOf(reduceOps);
-const movement = setOf(["reshape", "permute", "expand", "slice", "pad", "flip", "alias", "stopGradient", "custom"]);
+const movement = setOf(["reshape", "permute", "expand", "slice", "pad", "flip", "windows", "alias", "stopGradient", "custom"]);
 
 export const isUnary = (op: string): op is UnaryOp => unary.has(op);
 export const isBinary = (op: string): op is BinaryOp => binary.has(op);

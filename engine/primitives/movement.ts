@@ -28,7 +28,7 @@ function checkRank(op: string, x: Node, ...lists: readonly (readonly number[])[]
 }
 
 /** Puts step - 1 zeros after each element of an axis but the last: the adjoint of a strided slice. */
-function dilate(b: Build, x: Node, axis: number, step: number): Node {
+export function dilate(b: Build, x: Node, axis: number, step: number): Node {
   const n = x.shape[axis];
   if (step === 1 || n === 0) return x;
   const zeros = x.shape.map(() => 0);

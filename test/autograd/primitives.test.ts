@@ -126,6 +126,17 @@ const samples: Table = {
   slice: one([5, 4], (x) => build.apply("slice", [x], { starts: [1, 0], stops: [5, 4], steps: [2, 3] })),
   pad: one([2, 3], (x) => build.apply("pad", [x], { lo: [1, 0], hi: [0, 2], value: 0.5 })),
   flip: one([2, 3], (x) => build.apply("flip", [x], { axes: [1] })),
+  windows: fc
+    .tuple(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 6, maxLength: 6 }), fc.integer({ min: 0, max: 2 }))
+    .map(([[size, stride, dilation, size2, stride2, dilation2], more]) => {
+      const [axes, sizes] = [[2, 0], [size, size2]];
+      const reach = (n: number, d: number) => (n - 1) * d + 1 + more;
+      const shape = [reach(size2, dilation2), 2, reach(size, dilation)];
+      return [
+        [[shape, "real"]],
+        (x) => build.apply("windows", [x], { axes, sizes, strides: [stride, stride2], dilations: [dilation, dilation2] }),
+      ] as const;
+    }),
   concat: fc.constant([
     [
       [[2, 1], "real"],

@@ -136,6 +136,12 @@ const steps: readonly Step[] = [
     const hi = x.shape.map((_, i) => (b >> i) & 1);
     return build.apply("pad", [x], { lo, hi, value: (a % 3) - 1 });
   },
+  (x, _pool, a, b) => {
+    const axis = axisOf(x, a);
+    if (axis === undefined || x.shape[axis] < 2) return undefined;
+    const attrs = { axes: [axis], sizes: [2], strides: [1 + (b % 2)], dilations: [x.shape[axis] > 2 ? 1 + (a % 2) : 1] };
+    return build.apply("windows", [x], attrs);
+  },
   (x, pool, a, b) => {
     const axis = axisOf(x, b);
     if (axis === undefined) return undefined;

@@ -120,6 +120,16 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
   },
   flip: (node, [x], { axes }) =>
     move(node, x, (index) => index.map((at, axis) => (axes.includes(axis) ? node.shape[axis] - 1 - at : at))),
+  windows: (node, [x], { axes, strides, dilations }) => {
+    const rank = node.inputs[0].shape.length;
+    return move(node, x, (index) => {
+      const from = index.slice(0, rank);
+      axes.forEach((axis, i) => {
+        from[axis] = index[axis] * strides[i] + index[rank + i] * dilations[i];
+      });
+      return from;
+    });
+  },
   concat: (node, inputs, { axis }) => {
     const result = new Float64Array(sizeOf(node.shape));
     const starts: number[] = [];
