@@ -40,6 +40,8 @@ function title(kernel: Kernel): string {
     }
     case "scatter":
       return `scatterAdd[${kernel.outer}x${kernel.count}->${kernel.bound}x${kernel.inner}]`;
+    case "scan":
+      return `scan[${kernel.outer}x${kernel.length}x${kernel.inner}] ${kernel.fn}${kernel.reverse ? " reversed" : ""}`;
     case "sort":
       return `argsort[${kernel.rows}x${kernel.length}]`;
   }

@@ -174,7 +174,7 @@ function canReplace({ calls, kernels }: Unplanned, from: number, to: number): bo
     const reads = call.args.flatMap((buffer, i) => (buffer === to ? [i] : []));
     if (reads.length === 0 || at < made) return true;
     const kernel = kernels[call.kernel];
-    if (at > made || kernel.kind !== "loop") return false;
+    if (at > made || (kernel.kind !== "loop" && kernel.kind !== "scan")) return false;
     const write = call.args.indexOf(from);
     return reads.every((read) => overwritable(kernel, read, write));
   });

@@ -149,7 +149,25 @@ export interface SortKernel {
   readonly args: readonly KernelArg[];
 }
 
-export type Kernel = LoopKernel | ContractKernel | GroupedKernel | ScatterKernel | SortKernel;
+/**
+ * Over contiguous [outer, length, inner], along `length`, first to last or (`reverse`) last to first:
+ * "sum": out = out before + x, from 0; "max": the larger of both, NaN if either is;
+ * "linear": out = a * out before + b, the first being b; `lag`: with the coefficient a of the element before.
+ * Arguments are x, out or a, b, out. Every result may replace an input in place.
+ */
+export interface ScanKernel {
+  readonly kind: "scan";
+  readonly fn: "sum" | "max" | "linear";
+  readonly dtype: "f32" | "f64" | "i32";
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  readonly reverse: boolean;
+  readonly lag: boolean;
+  readonly args: readonly KernelArg[];
+}
+
+export type Kernel = LoopKernel | ContractKernel | GroupedKernel | ScatterKernel | SortKernel | ScanKernel;
 
 /**
  * What a buffer of a program is. `state` is memory that outlives the run (parameters, optimizer state), bound by

@@ -1,4 +1,4 @@
-// Puts copies where a kernel needs a value laid out in memory: operands of contractions, sorts and scatters, parts of
+// Puts copies where a kernel needs a value laid out in memory: operands of contractions, sorts, scans, parts of
 // concatenations, results of the program. After it, every vertex is a loop member, a movement, or such a kernel.
 
 import type { Attrs, Op } from "../graph/node.ts";
@@ -8,8 +8,12 @@ import { copyOf, partView, throughMovement, Vertex } from "./vertex.ts";
 import { identityAccess, isIdentityAccess } from "./view.ts";
 
 /** Primitives that are kernels of their own, not loops over scalar expressions. */
-export const isOpaque = (v: Vertex): boolean =>
-  v.op === "contract" || v.op === "groupedContract" || v.op === "groupedOuter" || v.op === "scatterAdd" || v.op === "argsort" || v.op === "concat" || v.op === "data";
+export const isOpaque = (v: Vertex): boolean => opaque.has(v.op);
+
+const opaque: ReadonlySet<string> = new Set([
+  ...["contract", "groupedContract", "groupedOuter", "scatterAdd", "argsort", "concat", "data"],
+  ...["recurrence", "cumsum", "cummax"],
+]);
 
 export interface Legal extends Simplified {
   /** All vertices, inputs before users. */
@@ -50,6 +54,9 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
       return again([affine(inputs[0], copies), inputs[1]]);
     case "scatterAdd":
     case "argsort":
+    case "recurrence":
+    case "cumsum":
+    case "cummax":
       return again(inputs.map((x) => laidOut(x, copies)));
     case "concat":
       return concatenation(vertex, inputs, (attrs as Attrs["concat"]).axis);

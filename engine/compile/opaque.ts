@@ -1,7 +1,7 @@
-// Kernels that are no loops over scalar expressions: contraction, scatter, sort.
+// Kernels that are no loops over scalar expressions: contraction, scatter, sort, scans.
 
 import { sizeOf } from "../shape.ts";
-import type { ContractKernel, GroupedKernel, Kernel, KernelArg, MatrixAccess } from "./ir.ts";
+import type { ContractKernel, GroupedKernel, Kernel, KernelArg, MatrixAccess, ScanKernel } from "./ir.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
 import { identityAccess } from "./view.ts";
 
@@ -23,6 +23,12 @@ export function opaqueKernel(v: Vertex): OpaqueKernel | undefined {
       return scatter(v);
     case "argsort":
       return sort(v);
+    case "recurrence":
+      return scan(v, "linear", v.as("recurrence").lag);
+    case "cumsum":
+      return scan(v, "sum");
+    case "cummax":
+      return scan(v, "max");
     default:
       return undefined;
   }
@@ -126,4 +132,20 @@ function sort(v: Vertex): OpaqueKernel {
   const { descending } = v.as("argsort");
   const kernel: Kernel = { kind: "sort", dtype: x.dtype, rows, length, descending, args: [...reads(x), writes(v)] };
   return { kernel, operands: [base(x)] };
+}
+
+function scan(v: Vertex, fn: ScanKernel["fn"], lag = false): OpaqueKernel {
+  const { axis, reverse } = v.as("cumsum");
+  const kernel: ScanKernel = {
+    kind: "scan",
+    fn,
+    dtype: v.dtype as ScanKernel["dtype"],
+    outer: sizeOf(v.shape.slice(0, axis)),
+    length: v.shape[axis],
+    inner: sizeOf(v.shape.slice(axis + 1)),
+    reverse,
+    lag,
+    args: [...reads(...v.inputs), writes(v)],
+  };
+  return { kernel, operands: v.inputs.map(base) };
 }

@@ -4,6 +4,7 @@
 import { Tensor } from "../tensor.ts";
 import * as activations from "./activations.ts";
 import * as attention from "./attention.ts";
+import * as cumulative from "./cumulative.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexing from "./indexing.ts";
 import * as linalg from "./linalg.ts";
@@ -27,6 +28,7 @@ export const methods = {
   ...attention,
   ...indexing,
   ...sorting,
+  ...cumulative,
 };
 
 /** A function of a tensor and more, as a method of that tensor. */

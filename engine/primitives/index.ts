@@ -18,6 +18,7 @@ import { indexing } from "./indexing.ts";
 import { movements } from "./movement.ts";
 import { reductions } from "./reduce.ts";
 import type { Build, Row } from "./row.ts";
+import { scans } from "./scan.ts";
 import { windows } from "./windows.ts";
 
 export { integerScalar } from "./elementwise.ts";
@@ -25,7 +26,15 @@ export { reduceIdentity } from "./reduce.ts";
 export type { Build, Row, Vjp } from "./row.ts";
 
 /** One row per primitive. Leaving one out does not compile. */
-export const primitives: { readonly [P in Op]: Row<P> } = { ...elementwise, ...reductions, ...movements, ...indexing, ...grouped, windows };
+export const primitives: { readonly [P in Op]: Row<P> } = {
+  ...elementwise,
+  ...reductions,
+  ...movements,
+  ...indexing,
+  ...grouped,
+  windows,
+  ...scans,
+};
 
 /** Makes a node: checks shapes and dtypes by the primitive's row. */
 export function apply<P extends Op>(op: P, inputs: readonly Node[], attrs: Attrs[P]): Node<P> {

@@ -184,3 +184,11 @@ const steps: readonly Step[] = [
   },
   (x) => (x.shape.length === 0 ? undefined : build.cast(build.apply("argsort", [x], { descending: false }), "f64")),
 ];
+  (x, pool, a, b) => {
+    const axis = axisOf(x, a);
+    if (axis === undefined) return undefined;
+    const attrs = { axis, reverse: b % 2 === 1 };
+    if (b % 3 === 0) return build.apply("cummax", [x], attrs);
+    const coefficients = build.mul(build.tanh(partner(x, pool, a)), build.fill(x, 0.5));
+    return build.apply("recurrence", [coefficients, x], { ...attrs, lag: b % 5 < 2 });
+  },

@@ -1,7 +1,7 @@
 // The kernel IR by definition: a program run in plain f64 JavaScript, one element at a time. Judges code generators
 // (same program, other code) and the compiler (same graph, no compiler).
 
-import type { ContractKernel, GroupedKernel, Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
+import type { ContractKernel, GroupedKernel, Instr, Kernel, LoopKernel, Program, ScanKernel, Stage } from "../../engine/compile/ir.ts";
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
 import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
@@ -55,6 +55,9 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
       }
       return;
     }
+    case "scan":
+      interpretScan(kernel, args);
+      return;
     case "sort": {
       const [x, out] = args;
       const sign = kernel.descending ? -1 : 1;
@@ -65,6 +68,26 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
         const key = (i: number) => x[r * kernel.length + i];
         row.sort((i, j) => last(key(i)) - last(key(j)) || order(key(i), key(j)) || i - j);
         out.set(row, r * kernel.length);
+      }
+    }
+  }
+}
+
+function interpretScan(kernel: ScanKernel, args: readonly Memory[]): void {
+  const { fn, outer, length, inner, reverse, lag, dtype } = kernel;
+  const out = args[args.length - 1];
+  const wrap = (value: number): number => (dtype === "i32" ? value | 0 : value);
+  const times = dtype === "i32" ? Math.imul : (p: number, q: number) => p * q;
+  for (let o = 0; o < outer; o++) {
+    for (let step = 0; step < length; step++) {
+      for (let i = 0; i < inner; i++) {
+        const place = (t: number): number => (o * length + (reverse ? length - 1 - t : t)) * inner + i;
+        const [at, before] = [place(step), place(step - 1)];
+        const x = args[args.length - 2][at];
+        if (fn === "sum") out[at] = wrap((step === 0 ? 0 : out[before]) + x);
+        else if (step === 0) out[at] = x;
+        else if (fn === "max") out[at] = Math.max(out[before], x);
+        else out[at] = wrap(times(args[0][lag ? before : at], out[before]) + x);
       }
     }
   }

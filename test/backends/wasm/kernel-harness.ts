@@ -3,12 +3,13 @@
 import { Env } from "../../../engine/backends/wasm/env.ts";
 import { errorAddress, Heap } from "../../../engine/backends/wasm/heap.ts";
 import { emitLoop, loopUnits } from "../../../engine/backends/wasm/loop.ts";
+import { emitScan, scanUnits } from "../../../engine/backends/wasm/scan.ts";
 import { emitScatter, scatterUnits } from "../../../engine/backends/wasm/scatter.ts";
 import { emitSort, sortUnits } from "../../../engine/backends/wasm/sort.ts";
-import type { LoopKernel, ScatterKernel, SortKernel } from "../../../engine/compile/ir.ts";
+import type { LoopKernel, ScanKernel, ScatterKernel, SortKernel } from "../../../engine/compile/ir.ts";
 import { bytesPerElement, type HostArray } from "../../../engine/dtype.ts";
 
-type Testable = LoopKernel | ScatterKernel | SortKernel;
+type Testable = LoopKernel | ScanKernel | ScatterKernel | SortKernel;
 
 export const heap = new Heap();
 
@@ -51,6 +52,8 @@ function emit(env: Env, kernel: Testable): { readonly index: number; readonly un
   switch (kernel.kind) {
     case "loop":
       return { index: emitLoop(env, kernel, "loop", 0), units: loopUnits(kernel) };
+    case "scan":
+      return { index: emitScan(env, kernel, "scan"), units: scanUnits(kernel) };
     case "scatter":
       return { index: emitScatter(env, kernel, "scatter", 0), units: scatterUnits(kernel) };
     case "sort":
@@ -62,6 +65,8 @@ export interface RunOptions {
   /** Where to cut the units, as fractions. */
   readonly cuts?: readonly number[];
   readonly fma?: boolean;
+  /** [a, b]: argument b is the memory of argument a. */
+  readonly shared?: readonly [number, number];
 }
 
 /** The arguments after the kernel ran on copies of them. Throws when a guard byte changed. */
@@ -77,12 +82,13 @@ export function runKernel(kernel: Testable, args: readonly HostArray[], options:
   });
   const scratchBlock = heap.alloc(scratchBytes);
   scratch(scratchBlock);
+  if (options.shared !== undefined) spots[options.shared[1]] = spots[options.shared[0]];
   const bounds = [0, ...(options.cuts ?? []).map((cut) => Math.floor(cut * units)).sort((a, b) => a - b), units];
   for (let i = 0; i + 1 < bounds.length; i++) {
     if (bounds[i] < bounds[i + 1]) run(...spots.map((spot) => spot.address), bounds[i], bounds[i + 1]);
   }
   const results = args.map((values, i) => heap.read(dtypeOf(values), spots[i].address, values.length));
-  for (const { block, bytes } of spots) {
+  for (const { block, bytes } of new Set(spots)) {
     const all = heap.view("bool", block, bytes + 2 * guardBytes);
     for (let i = 0; i < guardBytes; i++) {
       if (all[i] !== guardByte || all[guardBytes + bytes + i] !== guardByte) throw new Error("a guard byte changed");
