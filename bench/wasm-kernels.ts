@@ -1,7 +1,8 @@
 // What generated loop kernels reach on this machine, beside the ceilings measured by hand-written ones: run it with
-// `npx tsx bench/wasm-kernels.ts [--fma]`. Best of many repeats; one thread.
+// `npx tsx bench/wasm-kernels.ts [--fma] [name...]`. Best of many repeats; one thread.
 
 import v8 from "node:v8";
+import type { FunctionBuilder } from "../engine/backends/wasm/asm.ts";
 import { Env } from "../engine/backends/wasm/env.ts";
 import { Heap } from "../engine/backends/wasm/heap.ts";
 import { emitLoop, loopUnits } from "../engine/backends/wasm/loop.ts";
@@ -9,31 +10,30 @@ import type { Instr, LoopKernel, ScalarFn, Stage } from "../engine/compile/ir.ts
 import { type Access, identityAccess } from "../engine/compile/view.ts";
 import { sizeOf } from "../engine/shape.ts";
 
+const names = process.argv.slice(2).filter((arg) => arg !== "--fma");
 if (process.argv.includes("--fma")) v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
 const heap = new Heap();
 
 /** Milliseconds of one run, the least of many. */
-function measure(kernel: LoopKernel, lengths: readonly number[]): number {
+function measure(kernel: LoopKernel, lengths: readonly number[], positive = false): number {
   const env = new Env(heap);
   const index = emitLoop(env, kernel, "loop", 0);
   const params = [...kernel.args.map(() => "i32" as const), "i32" as const, "i32" as const];
-  const pass = () =>
-    env.module.func(
-      "run",
-      params,
-      [],
-      (f) => {
-        for (let i = 0; i < params.length; i++) f.get(i);
-        f.call(index);
-      },
-      { export: true },
-    );
-  pass();
-  const run = env.instantiate().exports.run as (...args: number[]) => void;
+  const pass = (f: FunctionBuilder) => {
+    for (let i = 0; i < params.length; i++) f.get(i);
+    f.call(index);
+  };
+  env.module.func("run", params, [], pass, { export: true });
+  env.module.func("scratch", ["i32"], [], (f) => f.get(0).globalSet(env.scratchGlobal), { export: true });
+  const { exports } = env.instantiate();
+  const run = exports.run as (...args: number[]) => void;
+  (exports.scratch as (address: number) => void)(heap.alloc(env.scratchBytes));
   const units = loopUnits(kernel);
   const addresses = lengths.map((length) => {
     const address = heap.alloc(length * 4);
-    heap.view("f32", address, length).set(Float32Array.from({ length }, (_, i) => (((i * 7919) % 2001) - 1000) / 250));
+    heap
+      .view("f32", address, length)
+      .set(Float32Array.from({ length }, (_, i) => (((i * 7919) % 2001) - (positive ? -1 : 1000)) / 250));
     return address;
   });
   let best = Number.POSITIVE_INFINITY;
@@ -99,10 +99,12 @@ const map = (n: number, ...chain: Instr[]): LoopKernel =>
     stage({ instrs: [load(0, flat(n)), ...chain], stores: [{ arg: 1, access: flat(n), value: chain.length }] }),
   );
 
-const report = (name: string, time: number, unit: "ms" | "GB/s", bytes: number, ceiling: string) =>
-  console.log(
-    `${name.padEnd(34)} ${(unit === "ms" ? time : bytes / time / 1e6).toFixed(3).padStart(9)} ${unit.padEnd(5)} ceiling ${ceiling}`,
-  );
+/** Measures and prints; `time` is called only for names asked for. `bytes` 0: in milliseconds. */
+function report(name: string, bytes: number, ceiling: string, time: () => number): void {
+  if (names.length > 0 && !names.some((part) => name.includes(part))) return;
+  const [value, unit] = bytes === 0 ? [time(), "ms"] : [bytes / time() / 1e6, "GB/s"];
+  console.log(`${name.padEnd(34)} ${value.toFixed(3).padStart(9)} ${unit.padEnd(5)} ceiling ${ceiling}`);
+}
 
 const chains: [string, Instr[], string][] = [
   ["exp", [apply("exp", 0)], "0.85 / 0.56"],
@@ -131,7 +133,9 @@ const chains: [string, Instr[], string][] = [
   ["log1p", [apply("log1p", 0)], "-"],
 ];
 for (const [name, chain, ceiling] of chains)
-  report(`${name} 2^20`, measure(map(million, ...chain), [million, million]), "ms", 0, `${ceiling} ms`);
+  report(`${name} 2^20`, 0, `${ceiling} ms`, () =>
+    measure(map(million, ...chain), [million, million], name.startsWith("log")),
+  );
 const powKernel = (n: number) =>
   kernel(
     [n],
@@ -144,7 +148,7 @@ const powKernel = (n: number) =>
       stores: [{ arg: 2, access: flat(n), value: 3 }],
     }),
   );
-report("pow 2^20", measure(powKernel(million), [million, million, million]), "ms", 0, "-");
+report("pow 2^20", 0, "-", () => measure(powKernel(million), [million, million, million]));
 
 for (const n of [2048, 65536, 524288, 4 * million]) {
   const add = kernel(
@@ -158,7 +162,7 @@ for (const n of [2048, 65536, 524288, 4 * million]) {
       stores: [{ arg: 2, access: flat(n), value: 2 }],
     }),
   );
-  report(`a + b, ${(n * 4) / 1024} KB`, measure(add, [n, n, n]), "GB/s", n * 12, "132 | 142 | 87 | 62");
+  report(`a + b, ${(n * 4) / 1024} KB`, n * 12, "132 | 142 | 87 | 62", () => measure(add, [n, n, n]));
 }
 
 const side = 1024;
@@ -176,7 +180,7 @@ const fold = (op: "sum" | "max", access: Access, lanes: "row" | "outer") =>
     stage({ over: "point", instrs: [register(0)], stores: [{ arg: 1, access: point, value: 0 }] }),
   );
 const folded = (name: string, k: LoopKernel) =>
-  report(`${name} 1024^2`, measure(k, [side * side, side]), "GB/s", side * side * 4, "~90");
+  report(`${name} 1024^2`, side * side * 4, "~90", () => measure(k, [side * side, side]));
 folded("row sums", fold("sum", square, "row"));
 folded("row max", fold("max", square, "row"));
 folded("column sums", fold("sum", transposed, "outer"));
@@ -213,7 +217,7 @@ const softmax = kernel(
   stage({ over: "point", instrs: [register(1), value(1), apply("div", 1, 0)], keeps: [{ value: 2, register: 2 }] }),
   stage({ instrs: [load(1, square), register(2), apply("mul", 0, 1)], stores: [{ arg: 1, access: square, value: 2 }] }),
 );
-report("softmax 1024^2", measure(softmax, [sizeOf([side, side]), side * side]), "ms", 0, "1.43 / 1.04 ms");
+report("softmax 1024^2", 0, "1.43 / 1.04 ms", () => measure(softmax, [sizeOf([side, side]), side * side]));
 
 const layerNorm = kernel(
   [side, side],
@@ -251,7 +255,7 @@ const layerNorm = kernel(
     stores: [{ arg: 3, access: square, value: 8 }],
   }),
 );
-report("layer norm 1024^2", measure(layerNorm, [side * side, side, side, side * side]), "ms", 0, "0.405 / 0.36 ms");
+report("layer norm 1024^2", 0, "0.405 / 0.36 ms", () => measure(layerNorm, [side * side, side, side, side * side]));
 
 const copy = (access: Access) =>
   kernel(
@@ -262,13 +266,9 @@ const copy = (access: Access) =>
     0,
     stage({ instrs: [load(0, access)], stores: [{ arg: 1, access: square, value: 0 }] }),
   );
-report("transpose 1024^2", measure(copy(transposed), [side * side, side * side]), "ms", 0, "-");
-report(
-  "flip 1024^2",
+report("transpose 1024^2", 0, "-", () => measure(copy(transposed), [side * side, side * side]));
+report("flip 1024^2", 0, "-", () =>
   measure(copy([{ shape: [side, side], strides: [side, -1], offset: side - 1 }]), [side * side, side * side]),
-  "ms",
-  0,
-  "-",
 );
 const half = (offset: number): Access => [{ shape: [side, side / 2], strides: [side, 2], offset }];
 const even = kernel(
@@ -282,7 +282,7 @@ const even = kernel(
     stores: [{ arg: 1, access: identityAccess([side, side / 2]), value: 2 }],
   }),
 );
-report("even + odd columns 1024^2", measure(even, [side * side, side * side]), "ms", 0, "-");
+report("even + odd columns 1024^2", 0, "-", () => measure(even, [side * side, side * side]));
 const padded: Access = [
   {
     shape: [side, side],
@@ -294,7 +294,7 @@ const padded: Access = [
     ],
   },
 ];
-report("pad 1022^2 by 1", measure(copy(padded), [side * side, side * side]), "ms", 0, "-");
+report("pad 1022^2 by 1", 0, "-", () => measure(copy(padded), [side * side, side * side]));
 const bias = kernel(
   [side, side],
   0,
@@ -306,4 +306,4 @@ const bias = kernel(
     stores: [{ arg: 2, access: square, value: 2 }],
   }),
 );
-report("bias 1024^2", measure(bias, [side * side, side, side * side]), "GB/s", side * side * 8, "~90");
+report("bias 1024^2", side * side * 8, "~90", () => measure(bias, [side * side, side, side * side]));

@@ -7,7 +7,7 @@ import type { Slot } from "./cursor.ts";
 import { splatConstant, type Width } from "./lanes.ts";
 import type { Local, Vector } from "./vector.ts";
 
-interface Way {
+export interface Way {
   readonly identity: number;
   /** Adds a value to an accumulator. */
   readonly step: Opcode;
@@ -40,6 +40,14 @@ const ways: Record<DType, Record<ReduceOp, Way>> = {
   },
 };
 
+export const foldWay = (op: ReduceOp, dtype: DType): Way => ways[dtype][op];
+
+/** Clears the lanes of `sound` in which the term is a NaN. */
+export function soundStep(v: Vector, dtype: DType, term: Local, sound: Local): void {
+  const eq = dtype === "f64" ? "f64x2.eq" : "f32x4.eq";
+  v.f.get(term).get(term).op(eq).get(sound).op("v128.and").set(sound);
+}
+
 const ones = (live: number, width: Width): number[] => Array.from({ length: width }, (_, i) => (i < live ? -1 : 0));
 
 /** The fold of one value of a stage, while its loops are emitted. */
@@ -56,7 +64,7 @@ export class Accumulation {
     this.v = v;
     this.dtype = dtype;
     this.width = width;
-    this.way = ways[dtype][op];
+    this.way = foldWay(op, dtype);
     const start = (value: Local) => {
       const local = v.fresh();
       v.f.get(value).set(local);
@@ -78,9 +86,7 @@ export class Accumulation {
       term = v.select(mask, value, splatConstant(v, this.dtype, way.identity));
     }
     v.f.get(into).get(term).op(way.step).set(into);
-    if (this.sound.length === 0) return;
-    const eq = this.dtype === "f64" ? "f64x2.eq" : "f32x4.eq";
-    v.f.get(term).get(term).op(eq).get(this.sound[part]).op("v128.and").set(this.sound[part]);
+    if (this.sound.length > 0) soundStep(v, this.dtype, term, this.sound[part]);
   }
 
   /** Each part's value by itself: the result of lanes that are outer indices. */

@@ -3,10 +3,13 @@
 import type { LoopKernel } from "../../compile/ir.ts";
 import { Cursor, type Slot } from "./cursor.ts";
 import type { Env } from "./env.ts";
+import type { LaneLoop } from "./loops.ts";
 import { laneAxis, type Nest, nestOf, unitCount } from "./nest.ts";
 import { Planner, type StagePlan } from "./plan.ts";
-import { type LaneLoop, StageEmitter, stageWeight } from "./stage.ts";
+import { LocalRegisters, MemoryRegisters } from "./registers.ts";
+import { emitStage, stageWeight } from "./stage.ts";
 import { type Local, Vector } from "./vector.ts";
+import { extraRegisters, WideStage } from "./wide.ts";
 
 /** How many units of work the kernel has: outer indices, blocks of them, or pieces of a long row. */
 export const loopUnits = (kernel: LoopKernel): number => unitCount(nestOf(kernel));
@@ -48,7 +51,7 @@ class LoopEmitter {
     this.plans = nest.kernel.stages.map((stage) => this.planner.plan(stage));
     this.lo = nest.kernel.args.length;
     this.hi = this.lo + 1;
-    const outer = nest.sides.slice(0, nest.lanes === "row" ? nest.outer : nest.outer - 1);
+    const outer = nest.sides.slice(0, nest.mode === "row" ? nest.outer : nest.outer - 1);
     const axes = outer.map((side, axis) => ({ axis, side, step: 1 }));
     if (nest.pieces > 1) axes.push({ axis: laneAxis(nest), side: nest.pieces, step: nest.piece });
     this.walks = axes.map((walk) => ({ ...walk, counter: v.fresh("i32") }));
@@ -58,13 +61,11 @@ class LoopEmitter {
   emit(): void {
     const { f } = this.v;
     this.start();
-    const registers = this.nest.kernel.registers.map(() =>
-      Array.from({ length: this.nest.lanes === "outer" ? this.nest.piece / this.nest.width : 1 }, () => this.v.fresh()),
-    );
+    const unit = this.unit();
     f.get(this.lo).get(this.hi).op("i32.lt_u");
     f.if(() =>
       f.loop(() => {
-        this.unit(registers);
+        unit();
         f.get(this.lo).i32(1).op("i32.add").tee(this.lo).get(this.hi).op("i32.lt_u");
         f.if(() => {
           this.advance(this.walks.length - 1, new Map());
@@ -129,32 +130,33 @@ class LoopEmitter {
       .op("i32.eq");
   }
 
-  private unit(registers: readonly (readonly Local[])[]): void {
-    const { nest, v } = this;
-    if (nest.lanes === "row") {
-      this.stages(registers, [{ index: 0, first: 0, live: nest.width }]);
-      return;
+  /** What one unit runs. */
+  private unit(): () => void {
+    const { nest, v, cursor, plans } = this;
+    if (nest.mode === "wide") {
+      const extra = Math.max(...plans.map(extraRegisters));
+      const registers = new MemoryRegisters(cursor, nest.kernel.registers.length + extra);
+      return () => {
+        for (const plan of plans) v.scope(() => new WideStage(cursor, plan, registers, this.laneLoop(plan)).emit());
+      };
     }
+    const registers = new LocalRegisters(v, nest);
+    const stages = (block: readonly Slot[]) => {
+      for (const plan of plans) {
+        const along = nest.mode === "row" && plan.stage.over === "row";
+        v.scope(() => emitStage(cursor, plan, registers, block, along ? this.laneLoop(plan) : undefined));
+      }
+    };
+    if (nest.mode === "row") return () => stages([{ index: 0, first: 0, live: nest.width }]);
     const last = nest.sides[laneAxis(nest)] - (nest.pieces - 1) * nest.piece;
-    const full = () => this.stages(registers, slots(nest.piece, nest.width));
-    const partial = () => this.stages(registers, slots(last, nest.width));
-    if (nest.pieces === 1) partial();
-    else if (last === nest.piece) full();
-    else {
+    const full = () => stages(slots(nest.piece, nest.width));
+    const partial = () => stages(slots(last, nest.width));
+    if (nest.pieces === 1) return partial;
+    if (last === nest.piece) return full;
+    return () => {
       this.pushLastPiece();
       v.f.if(partial, full);
-    }
-  }
-
-  private stages(registers: readonly (readonly Local[])[], block: readonly Slot[]): void {
-    const { v } = this;
-    for (const plan of this.plans) {
-      v.scope(() => {
-        const laneLoop = this.nest.lanes === "row" ? this.laneLoop(plan) : undefined;
-        const bases = this.nest.kernel.args.map((_, arg) => arg);
-        new StageEmitter(this.cursor, this.planner, plan, bases, registers, block, laneLoop).emit();
-      });
-    }
+    };
   }
 
   private laneLoop(plan: StagePlan): LaneLoop {

@@ -18,42 +18,36 @@ interface Split {
   readonly rest: Local;
 }
 
-function split(v: Vector, x: Local, adjust: Local): Split {
+function split(v: Vector, x: Local, adjust: Local | undefined): Split {
   const above = v.op("i32x4.sub", x, v.i32(sqrtHalfBits));
   const exponent = v.shift("i32x4.shr_s", above, 23);
-  const e = v.op("f32x4.add", v.op("f32x4.convert_i32x4_s", exponent), adjust);
+  const whole = v.op("f32x4.convert_i32x4_s", exponent);
   const m = v.op("i32x4.sub", x, v.shift("i32x4.shl", exponent, 23));
   const f = v.op("f32x4.sub", m, v.f32(1));
   const square = v.op("f32x4.mul", f, f);
   const cubic = v.op("f32x4.mul", v.op("f32x4.mul", square, f), v.estrin(f, logP));
+  const e = adjust === undefined ? whole : v.op("f32x4.add", whole, adjust);
   return { e, f, rest: v.madd(square, v.f32(-0.5), cubic) };
 }
 
 /**
- * A logarithm by `assemble`, with lanes that are no positive normal number set right in rarely taken branches:
- * subnormals are scaled up first; 0, negative, infinite and NaN lanes get their value by an expression of their own.
+ * A logarithm by `assemble`. When some lane is no positive normal number, which is rare, all are computed anew:
+ * subnormals scaled up first; 0, negative, infinite and NaN lanes by an expression of their own.
  */
 function logarithm(v: Vector, x: Local, assemble: (parts: Split) => Local): Local {
   const { f } = v;
-  const scaled = v.fresh();
-  const adjust = v.fresh();
   const result = v.fresh();
-  f.get(x).set(scaled).get(v.f32(0)).set(adjust);
   v.scope(() => {
-    const fromNormal = v.op("i32x4.sub", x, v.i32(0x00800000));
-    const odd = v.op("i32x4.ge_u", fromNormal, v.i32(0x7f000000));
-    v.whenAny(odd, () => {
+    f.get(assemble(split(v, x, undefined))).set(result);
+    const isOdd = (y: Local) => v.op("i32x4.ge_u", v.op("i32x4.sub", y, v.i32(0x00800000)), v.i32(0x7f000000));
+    v.whenAny(isOdd(x), () => {
       const small = v.op("f32x4.lt", x, v.f32(smallestNormal));
-      f.get(v.select(small, v.op("f32x4.mul", x, v.f32(2 ** 23)), x)).set(scaled);
-      f.get(v.op("v128.and", small, v.f32(-23))).set(adjust);
-    });
-    f.get(assemble(split(v, scaled, adjust))).set(result);
-    v.whenAny(odd, () => {
-      const still = v.op("i32x4.ge_u", v.op("i32x4.sub", scaled, v.i32(0x00800000)), v.i32(0x7f000000));
+      const scaled = v.select(small, v.op("f32x4.mul", x, v.f32(2 ** 23)), x);
+      const value = assemble(split(v, scaled, v.op("v128.and", small, v.f32(-23))));
       // sqrt gives NaN below 0 and keeps infinity and NaN; 1/0 makes the pole.
       const pole = v.op("v128.and", v.op("f32x4.eq", x, v.f32(0)), v.f32(1));
       const special = v.op("f32x4.sub", v.op("f32x4.sqrt", x), v.op("f32x4.div", pole, v.op("f32x4.abs", x)));
-      f.get(v.select(still, special, result)).set(result);
+      f.get(v.select(isOdd(scaled), special, value)).set(result);
     });
   });
   return result;

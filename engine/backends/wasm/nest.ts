@@ -23,7 +23,11 @@ export interface Nest {
   /** The first `outer` are walked by units, the others by loops. */
   readonly sides: readonly number[];
   readonly outer: number;
-  readonly lanes: "row" | "outer";
+  /**
+   * Where SIMD lanes run: along the last row axis; along the last outer axis in blocks of a few vectors, whose
+   * registers are locals; or in wide pieces of it, whose registers are memory.
+   */
+  readonly mode: "row" | "block" | "wide";
   readonly width: Width;
   readonly sites: ReadonlyMap<Access, Site>;
   /** Elements of the lane axis that one unit covers, and how many such pieces there are. */
@@ -35,12 +39,15 @@ export interface Nest {
 const granule = 4096;
 /** Vectors of neighbouring outer indices that one unit carries through its row loops. */
 const blockVectors = 4;
+/** The same where registers are memory, from how many lanes and rows on that pays, and how many lanes it takes. */
+const wideVectors = 128;
+const wideRows = 16;
 
-export const laneAxis = (nest: Nest): number => (nest.lanes === "row" ? nest.sides.length - 1 : nest.outer - 1);
+export const laneAxis = (nest: Nest): number => (nest.mode === "row" ? nest.sides.length - 1 : nest.outer - 1);
 
 /** How many units of work a kernel has; any range of them can run on its own. */
 export function unitCount(nest: Nest): number {
-  const walked = nest.sides.slice(0, nest.lanes === "row" ? nest.outer : nest.outer - 1);
+  const walked = nest.sides.slice(0, nest.mode === "row" ? nest.outer : nest.outer - 1);
   return walked.reduce((n, side) => n * side, 1) * nest.pieces;
 }
 
@@ -155,8 +162,12 @@ export function nestOf(kernel: LoopKernel): Nest {
   const { sides, outer } = space;
   const axis = lanes === "row" ? sides.length - 1 : outer - 1;
   const side = sides[axis];
-  const piece = lanes === "outer" ? blockVectors * width : map && side > 2 * granule ? granule : side;
+  const rows = sides.slice(outer).reduce((n, each) => n * each, 1);
+  const isWide = !map && rows >= wideRows && side >= 32 * width;
+  const mode = lanes === "row" ? "row" : isWide ? "wide" : "block";
+  const whole = map && side > 2 * granule ? granule : side;
+  const piece = mode === "row" ? whole : (mode === "wide" ? wideVectors : blockVectors) * width;
   // Folds over no elements still have a result.
   const pieces = piece === 0 ? (map ? 0 : 1) : Math.ceil(side / piece);
-  return { kernel, sides, outer, lanes, width, sites, piece, pieces };
+  return { kernel, sides, outer, mode, width, sites, piece, pieces };
 }

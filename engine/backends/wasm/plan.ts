@@ -39,9 +39,13 @@ export interface Place {
 
 export interface StagePlan {
   readonly stage: Stage;
-  /** 1: once a unit; 2 + j: inside the loop over row axis j. */
+  /** Axes of the loops inside a unit, outermost first. */
+  readonly loops: readonly number[];
+  /** Per instruction. 1: once a unit; 2 + j: inside loop j. */
   readonly levels: readonly number[];
   readonly innermost: number;
+  /** The level at which the index of an axis is known. */
+  readonly levelOf: (axis: number) => number;
   /** Whether the value differs from lane to lane. */
   readonly varies: readonly boolean[];
   readonly places: ReadonlyMap<Instr | Store, Place>;
@@ -49,7 +53,11 @@ export interface StagePlan {
   readonly conditions: readonly Condition[];
 }
 
-const axisLevel = (nest: Nest, axis: number): number => (axis < nest.outer ? 1 : 2 + axis - nest.outer);
+function loopsOf(nest: Nest, stage: Stage): number[] {
+  const rows = nest.sides.map((_, axis) => axis).slice(nest.outer);
+  const loops = stage.over === "row" ? rows : [];
+  return nest.mode === "wide" ? [...loops, laneAxis(nest)] : loops;
+}
 
 /** The groups and conditions of a kernel, each once. */
 export class Planner {
@@ -103,19 +111,21 @@ export class Planner {
 
   plan(stage: Stage): StagePlan {
     const { nest } = this;
-    const innermost = stage.over === "point" ? 1 : 1 + nest.sides.length - nest.outer;
+    const loops = loopsOf(nest, stage);
+    const innermost = 1 + loops.length;
+    const levelOf = (axis: number) => 2 + loops.indexOf(axis);
     const stored = new Set(stage.stores.map((store) => store.arg));
     const places = new Map<Instr | Store, Place>();
     const levels: number[] = [];
     const varies: boolean[] = [];
     for (const instr of stage.instrs) {
-      let level = 1;
-      let varying = instr.op === "register" && nest.lanes === "outer";
+      let varying = instr.op === "register" && nest.mode !== "row";
+      let level = varying && nest.mode === "wide" ? innermost : 1;
       if ("access" in instr) {
         const place = this.place(instr);
         places.set(instr, place);
         place.site.strides.forEach((stride, axis) => {
-          if (stride !== 0 || place.site.mask[axis] !== undefined) level = Math.max(level, axisLevel(nest, axis));
+          if (stride !== 0 || place.site.mask[axis] !== undefined) level = Math.max(level, levelOf(axis));
         });
         varying ||= place.varies;
         // What this stage overwrites must be read in place, not ahead of the loop.
@@ -137,11 +147,7 @@ export class Planner {
       if (place.lane !== undefined) groups.add(place.lane.position);
     }
     for (const condition of conditions) groups.add(condition.position);
-    return { stage, levels, innermost, varies, places, groups, conditions: [...conditions] };
-  }
-
-  levelOf(condition: Condition): number {
-    return axisLevel(this.nest, condition.axis);
+    return { stage, loops, levels, innermost, levelOf, varies, places, groups, conditions: [...conditions] };
   }
 }
 

@@ -232,7 +232,9 @@ export function loopCase(seed: number, size: number): LoopCase {
   if (draw.int(0, 20) === 0) axes = axes.map((side) => draw.from(side, 0));
   while (sizeOf(axes) > size) axes = axes.map((side) => Math.ceil(side / 2));
   // Long enough to be cut into pieces.
-  if (size > 2000 && draw.int(0, 9) === 0) axes = draw.from([draw.int(8193, 13000)], [2, draw.int(8193, 9000)]);
+  if (size > 2000 && draw.int(0, 9) === 0) {
+    axes = draw.from([draw.int(8193, 13000)], [2, draw.int(8193, 9000)], [draw.int(128, 400), 19], [2, 130, 3, 9]);
+  }
   const outer = draw.int(0, axes.length);
   const draft = new KernelDraft(draw, axes, outer);
   const count = draw.int(1, 3);
