@@ -3,6 +3,7 @@
 import "./ops/methods.ts";
 
 export { customGradient, type Gradients, type GradOptions, grad, jvp, noGrad, valueAndGrad, vjp } from "./autodiff.ts";
+export { checkpoint } from "./checkpoint.ts";
 export { type Compiled, compile, type Tree } from "./compiled.ts";
 export { type DType, type HostArray, isFloat, promote } from "./dtype.ts";
 export * from "./errors.ts";
@@ -16,6 +17,16 @@ export {
 } from "./gradcheck.ts";
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+  type Padding,
+  type PerAxis,
+} from "./ops/conv.ts";
 export * from "./ops/create.ts";
 export * from "./ops/cumulative.ts";
 export * from "./ops/einsum.ts";
@@ -27,6 +38,7 @@ export * from "./ops/linalg.ts";
 export * from "./ops/movement.ts";
 export * from "./ops/normalize.ts";
 export type { Operand } from "./ops/operand.ts";
+export * from "./ops/pool.ts";
 export * from "./ops/random.ts";
 export * from "./ops/rearrange.ts";
 export * from "./ops/reduce.ts";

@@ -8,21 +8,27 @@ import { formatShape, sameShape } from "../shape.ts";
 
 /**
  * Gradients of sum(output * seed) with respect to each of `targets`; undefined where the output does not depend on it.
- * The result is a graph of primitives, so it can be differentiated again.
+ * The result is a graph of primitives, so it can be differentiated again. `ends` are taken for leaves: gradients reach
+ * them and go no further.
  */
-export function gradients(output: Node, seed: Node, targets: readonly Node[]): (Node | undefined)[] {
+export function gradients(
+  output: Node,
+  seed: Node,
+  targets: readonly Node[],
+  ends: ReadonlySet<Node> = new Set(),
+): (Node | undefined)[] {
   if (!sameShape(output.shape, seed.shape)) {
     throw new GradientError(
       "gradients",
       `the seed's shape ${formatShape(seed.shape)} is not the output's ${formatShape(output.shape)}`,
     );
   }
-  const order = topological([output], (node) => (node.tracked ? node.inputs : []));
+  const order = topological([output], (node) => (node.tracked && !ends.has(node) ? node.inputs : []));
   const useful = dependents(order, targets);
   const sums = new Map<Node, Node>([[output, seed]]);
   for (const node of order.toReversed()) {
     const g = sums.get(node);
-    if (g === undefined || !useful.has(node) || node.inputs.length === 0) continue;
+    if (g === undefined || !useful.has(node) || node.inputs.length === 0 || ends.has(node)) continue;
     const row = primitives[node.op] as Row<Op>;
     if (typeof row.vjp === "string") continue;
     const shares = row.vjp(build, g, node, node.inputs);

@@ -12,6 +12,8 @@ interface OtherAttrs {
   /** Elementwise: (bool condition, a, b). */
   where: None;
   cast: { readonly dtype: DType };
+  /** (x, token): x, but not before the token is computed. */
+  after: None;
   /** The input unchanged; gradients stop here. */
   stopGradient: None;
   /** The input unchanged; a node of its own to differentiate with respect to. */
@@ -62,6 +64,13 @@ interface OtherAttrs {
   /** Largest element so far along `axis`; NaN from the first NaN on. */
   cummax: { readonly axis: number; readonly reverse: boolean };
 
+  /** Runs a body once per step; inputs are its leaves' values: first carries, sequences, constants. Its results are parts. */
+  scan: { readonly body: Body };
+  /** One result of a node that has several. */
+  part: { readonly index: number };
+  /** Gradients of some results of such a node; exists only while differentiating. */
+  tuple: { readonly slots: readonly number[] };
+
   /** A leaf whose values are in a Storage. */
   data: None;
   full: { readonly shape: Shape; readonly dtype: DType; readonly value: number };
@@ -69,6 +78,23 @@ interface OtherAttrs {
   iota: { readonly shape: Shape; readonly axis: number };
   /** Uniform in [0, 1) from the key [seed, stream, counter] (i32[3]); counter + call selects the draw. */
   uniform: { readonly shape: Shape; readonly dtype: "f32" | "f64"; readonly call: number };
+}
+
+/** What a scan does at each step: a graph cut off at its leaves. Results are those of the last step, then sequences. */
+export interface Body {
+  /** Carries, elements of the scanned sequences (along their first axis), and values that stay the same. */
+  readonly leaves: readonly Node[];
+  readonly carries: number;
+  readonly sequences: number;
+  /** The next value of each carry, then what each step adds to the resulting sequences. */
+  readonly results: readonly Node[];
+  readonly length: number;
+  /** From the last element to the first. */
+  readonly reverse: boolean;
+  /** Gradients of the scan's inputs from those of its results. */
+  pullBack(scan: Node<"scan">, results: Node<"tuple">): readonly (Node | undefined)[];
+  /** Equal for bodies that compile to the same program. */
+  toString(): string;
 }
 
 /** Static attributes of every primitive. The union of its keys is the primitive set. */
@@ -80,6 +106,9 @@ export type Op = keyof Attrs;
 
 let nextId = 1;
 let gradMode = true;
+
+/** The id the next node will have: ids only grow, so this tells older nodes from newer ones. */
+export const nextNodeId = (): number => nextId;
 
 /** Whether new nodes take part in differentiation. */
 export const gradEnabled = (): boolean => gradMode;

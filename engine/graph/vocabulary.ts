@@ -35,18 +35,29 @@ export type BinaryOp = BinaryNumericOp | CompareOp | (typeof binaryBoolOps)[numb
 export type ReduceOp = (typeof reduceOps)[number];
 
 /** Elementwise primitives: one scalar expression per element, all inputs of one shape. */
-export type ElementwiseOp = UnaryOp | BinaryOp | "where" | "cast";
+export type ElementwiseOp = UnaryOp | BinaryOp | "where" | "cast" | "after";
 
 const setOf = (...lists: readonly (readonly string[])[]): ReadonlySet<string> => new Set(lists.flat());
 const unary = setOf(unaryFloatOps, unaryNumericOps, unaryBoolOps);
 const binary = setOf(binaryNumericOps, compareOps, binaryBoolOps);
 const reduce = setOf(reduceOps);
-const movement = setOf(["reshape", "permute", "expand", "slice", "pad", "flip", "windows", "alias", "stopGradient", "custom"]);
+const movement = setOf([
+  "reshape",
+  "permute",
+  "expand",
+  "slice",
+  "pad",
+  "flip",
+  "windows",
+  "alias",
+  "stopGradient",
+  "custom",
+]);
 
 export const isUnary = (op: string): op is UnaryOp => unary.has(op);
 export const isBinary = (op: string): op is BinaryOp => binary.has(op);
 export const isElementwise = (op: string): op is ElementwiseOp =>
-  unary.has(op) || binary.has(op) || op === "where" || op === "cast";
+  unary.has(op) || binary.has(op) || op === "where" || op === "cast" || op === "after";
 export const isReduce = (op: string): op is ReduceOp => reduce.has(op);
 /** Primitives that only change which element is read: index rewriting, never a copy by themselves. */
 export const isMovement = (op: string): boolean => movement.has(op);

@@ -191,6 +191,12 @@ export const elementwise: { readonly [P in ElementwiseOp]: Row<P> } = {
       return [undefined, b.where(condition, g, zero), b.where(condition, zero, g)];
     },
   },
+  after: {
+    shape: (inputs) => commonShape("after", inputs),
+    dtype: ([x]) => x.dtype,
+    scalar: (x) => x,
+    vjp: (_b, g) => [g, undefined],
+  },
   cast: {
     shape: ([x]) => x.shape,
     dtype: (_inputs, attrs) => attrs.dtype,

@@ -120,6 +120,16 @@ const samples: Table = {
   custom: one([3], (x) =>
     build.apply("custom", [build.mul(x, x), x], { rule: (g) => [build.mul(g, build.add(x, x))] }),
   ),
+  after: shapes(small).map(
+    (shape) =>
+      [
+        [
+          [shape, "real"],
+          [shape, "real"],
+        ],
+        (x, token) => build.apply("after", [x, token], {}),
+      ] as const,
+  ),
   reshape: one([2, 3], (x) => build.apply("reshape", [x], { shape: [3, 1, 2] })),
   permute: one([2, 1, 3], (x) => build.apply("permute", [x], { order: [2, 0, 1] })),
   expand: one([2, 1, 3], (x) => build.apply("expand", [x], { shape: [2, 4, 3] })),
@@ -129,12 +139,16 @@ const samples: Table = {
   windows: fc
     .tuple(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 6, maxLength: 6 }), fc.integer({ min: 0, max: 2 }))
     .map(([[size, stride, dilation, size2, stride2, dilation2], more]) => {
-      const [axes, sizes] = [[2, 0], [size, size2]];
+      const [axes, sizes] = [
+        [2, 0],
+        [size, size2],
+      ];
       const reach = (n: number, d: number) => (n - 1) * d + 1 + more;
       const shape = [reach(size2, dilation2), 2, reach(size, dilation)];
       return [
         [[shape, "real"]],
-        (x) => build.apply("windows", [x], { axes, sizes, strides: [stride, stride2], dilations: [dilation, dilation2] }),
+        (x) =>
+          build.apply("windows", [x], { axes, sizes, strides: [stride, stride2], dilations: [dilation, dilation2] }),
       ] as const;
     }),
   concat: fc.constant([

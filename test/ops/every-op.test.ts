@@ -23,7 +23,18 @@ import type { Case } from "./samples/sample.ts";
 const others = new Set([
   ...["tensor", "full", "zeros", "ones", "fullLike", "zerosLike", "onesLike", "arange", "linspace", "eye", "iota"],
   ...["generator", "defaultGenerator", "manualSeed", "rand", "randn", "randint", "bernoulli", "permutation"],
-  ...["grad", "valueAndGrad", "vjp", "jvp", "customGradient", "noGrad", "compile", "gradcheck", "gradgradcheck"],
+  ...[
+    "grad",
+    "valueAndGrad",
+    "vjp",
+    "jvp",
+    "customGradient",
+    "checkpoint",
+    "noGrad",
+    "compile",
+    "gradcheck",
+    "gradgradcheck",
+  ],
   ...["setBackend", "getBackend", "assign", "assignAll", "leafTensor", "rootsOf", "formatShape", "sameShape"],
   ...["getThreads", "setThreads", "broadcastShapes", "sizeOf", "isFloat", "promote", "hashName", "threefry2x32"],
 ]);

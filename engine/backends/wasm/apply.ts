@@ -70,6 +70,8 @@ export function applyFn(
   switch (fn) {
     case "where":
       return v.select(dtype === "f64" ? widenMask(v, x) : x, y, z);
+    case "after":
+      return x;
     case "cast":
       return cast(v, args[0].dtype, dtype, x);
     case "logicalNot":
