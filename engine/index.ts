@@ -17,16 +17,7 @@ export {
 } from "./gradcheck.ts";
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
-export {
-  type ConvOptions,
-  type ConvTransposeOptions,
-  conv1d,
-  conv2d,
-  convTranspose1d,
-  convTranspose2d,
-  type Padding,
-  type PerAxis,
-} from "./ops/conv.ts";
+export * from "./ops/conv.ts";
 export * from "./ops/create.ts";
 export * from "./ops/cumulative.ts";
 export * from "./ops/einsum.ts";
@@ -43,6 +34,7 @@ export * from "./ops/random.ts";
 export * from "./ops/rearrange.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/slicing.ts";
+export type { Padding, PerAxis } from "./ops/sliding.ts";
 export * from "./ops/sorting.ts";
 export { hashName, threefry2x32 } from "./random.ts";
 export {

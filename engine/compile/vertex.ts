@@ -4,7 +4,17 @@ import type { DType } from "../dtype.ts";
 import type { Attrs, Op } from "../graph/node.ts";
 import { isMovement } from "../graph/vocabulary.ts";
 import { contiguousStrides, type Shape } from "../shape.ts";
-import { type Access, appendView, expandView, flipView, padView, permuteView, sliceView, type View, windowsView } from "./view.ts";
+import {
+  type Access,
+  appendView,
+  expandView,
+  flipView,
+  padView,
+  permuteView,
+  sliceView,
+  type View,
+  windowsView,
+} from "./view.ts";
 
 export type VertexOp = Op | "copy";
 

@@ -5,11 +5,14 @@ import { Tensor } from "../tensor.ts";
 import * as activations from "./activations.ts";
 import * as attention from "./attention.ts";
 import * as cumulative from "./cumulative.ts";
+import * as conv from "./conv.ts";
 import * as elementwise from "./elementwise.ts";
+import * as grouped from "./grouped.ts";
 import * as indexing from "./indexing.ts";
 import * as linalg from "./linalg.ts";
 import * as movement from "./movement.ts";
 import * as normalize from "./normalize.ts";
+import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
 import * as slicing from "./slicing.ts";
 import * as sorting from "./sorting.ts";
@@ -28,6 +31,9 @@ export const methods = {
   ...attention,
   ...indexing,
   ...sorting,
+  ...grouped,
+  ...conv,
+  ...pool,
   ...cumulative,
 };
 

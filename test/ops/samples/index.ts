@@ -1,6 +1,7 @@
 // Samples of every operation, by the name it is exported under.
 
 import { cumulative } from "./cumulative.ts";
+import { convolutions } from "./convolutions.ts";
 import { elementwise } from "./elementwise.ts";
 import { experts } from "./experts.ts";
 import { movement } from "./movement.ts";
@@ -14,5 +15,6 @@ export const samples: Readonly<Record<string, Sample>> = {
   ...movement,
   ...products,
   ...experts,
+  ...convolutions,
   ...cumulative,
 };
