@@ -5,9 +5,9 @@ import { roundTo } from "../dtype.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Attrs, Node, Op } from "../graph/node.ts";
 import { valueInputs } from "../graph/traverse.ts";
-import { type ElementwiseOp, isElementwise, isMovement, isReduce } from "../graph/vocabulary.ts";
+import { type ElementwiseOp, isElementwise, isMovement, isReduce, type ReduceOp } from "../graph/vocabulary.ts";
 import { integerScalar, primitives } from "../primitives/index.ts";
-import { sameShape, withoutAxes } from "../shape.ts";
+import { sameShape, sizeOf, withoutAxes } from "../shape.ts";
 import { Vertex } from "./vertex.ts";
 
 export interface Simplified {
@@ -70,7 +70,7 @@ class Sharing {
     if (isReduce(op)) {
       const { axes } = attrs as Attrs["sum"];
       const long = axes.filter((axis) => x.shape[axis] !== 1);
-      if (long.length === axes.length) return undefined;
+      if (long.length === axes.length) return this.#stages(op, x, axes, dtype);
       if (long.length === 0) return this.make("reshape", [x], { shape }, shape, dtype);
       const kept = this.make(op, [x], { axes: long }, withoutAxes(x.shape, long), dtype);
       return this.make("reshape", [kept], { shape }, shape, dtype);
@@ -78,6 +78,27 @@ class Sharing {
     if (!isElementwise(op)) return undefined;
     if (inputs.every((input) => input.op === "full")) return this.#fold(op, inputs, shape, dtype);
     return this.#identity(op, inputs, shape, dtype);
+  }
+
+  /**
+   * A few sums of very many terms become many partial sums and then a few: work for several threads, and shorter
+   * chains of rounding. The parts depend on the shape alone.
+   */
+  #stages(op: ReduceOp, x: Vertex, axes: readonly number[], dtype: Vertex["dtype"]): Vertex | undefined {
+    const terms = sizeOf(axes.map((axis) => x.shape[axis]));
+    if (terms < manyTerms || sizeOf(x.shape) / terms > fewSums) return undefined;
+    const [axis, parts] = axes
+      .map((a) => [a, partsOf(x.shape[a])] as const)
+      .reduce((best, other) => (other[1] > best[1] ? other : best));
+    if (parts < 4) return undefined;
+    const cut = x.shape.toSpliced(axis, 1, parts, x.shape[axis] / parts);
+    // The axes of the cut shape, but for the one that counts the parts.
+    const inner = axes.map((a) => (a < axis ? a : a + 1));
+    const partial = this.make("reshape", [x], { shape: cut }, cut, dtype);
+    const keptShape = withoutAxes(cut, inner);
+    const kept = this.make(op, [partial], { axes: inner }, keptShape, dtype);
+    const at = axis - inner.filter((a) => a < axis).length;
+    return this.make(op, [kept], { axes: [at] }, withoutAxes(keptShape, [at]), dtype);
   }
 
   #full(shape: readonly number[], dtype: Vertex["dtype"], value: number): Vertex {
@@ -111,6 +132,15 @@ class Sharing {
         return undefined;
     }
   }
+}
+
+const manyTerms = 1 << 15;
+const fewSums = 8;
+
+/** Into how many equal parts an axis is cut: its largest divisor up to 64. */
+function partsOf(side: number): number {
+  for (let parts = Math.min(64, side); parts > 1; parts--) if (side % parts === 0) return parts;
+  return 1;
 }
 
 /** Whether a movement that keeps the shape keeps every element in place. */

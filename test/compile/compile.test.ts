@@ -96,6 +96,30 @@ describe("compileGraph", () => {
     );
   });
 
+  test("reductions of very many terms are made in parts, with the same result", () => {
+    const big = fc.record({
+      outer: fc.integer({ min: 1, max: 9 }),
+      sides: fc.tuple(fc.integer({ min: 150, max: 300 }), fc.integer({ min: 150, max: 300 })),
+      at: fc.integer({ min: 0, max: 2 }),
+      op: fc.constantFrom("sum" as const, "max" as const, "min" as const),
+    });
+    fc.assert(
+      fc.property(big, ({ outer, sides, at, op }) => {
+        const shape = [...sides.slice(0, at), outer, ...sides.slice(at)];
+        const values = Float64Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 7919) % 101) - 50);
+        const x = dataNode(new Storage("f64", values.length, values), shape);
+        const y = build[op](
+          x,
+          shape.map((_, i) => i).filter((i) => i !== at),
+        );
+        const { program, values: got } = compiled([y], true);
+        expectClose(got, oracle([y]));
+        if (outer <= 8 && sides.some((side) => side % 4 === 0)) expect(program.calls.length).toBe(2);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
   test("a softmax is one kernel and stores nothing but its result", () => {
     const x = dataNode(Storage.zeros("f32", 6 * 9), [6, 9]);
     const e = build.exp(build.sub(x, build.unreduce(build.max(x, [1]), x.shape, [1])));

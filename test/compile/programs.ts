@@ -139,7 +139,12 @@ const steps: readonly Step[] = [
   (x, _pool, a, b) => {
     const axis = axisOf(x, a);
     if (axis === undefined || x.shape[axis] < 2) return undefined;
-    const attrs = { axes: [axis], sizes: [2], strides: [1 + (b % 2)], dilations: [x.shape[axis] > 2 ? 1 + (a % 2) : 1] };
+    const attrs = {
+      axes: [axis],
+      sizes: [2],
+      strides: [1 + (b % 2)],
+      dilations: [x.shape[axis] > 2 ? 1 + (a % 2) : 1],
+    };
     return build.apply("windows", [x], attrs);
   },
   (x, pool, a, b) => {
@@ -182,8 +187,6 @@ const steps: readonly Step[] = [
     const half = build.apply("full", [], { shape: x.shape, dtype: "i32", value: 2 });
     return build.apply("scatterAdd", [build.fill(x, 1), build.div(at, half), x], { axis });
   },
-  (x) => (x.shape.length === 0 ? undefined : build.cast(build.apply("argsort", [x], { descending: false }), "f64")),
-];
   (x, pool, a, b) => {
     const axis = axisOf(x, a);
     if (axis === undefined) return undefined;
@@ -192,3 +195,5 @@ const steps: readonly Step[] = [
     const coefficients = build.mul(build.tanh(partner(x, pool, a)), build.fill(x, 0.5));
     return build.apply("recurrence", [coefficients, x], { ...attrs, lag: b % 5 < 2 });
   },
+  (x) => (x.shape.length === 0 ? undefined : build.cast(build.apply("argsort", [x], { descending: false }), "f64")),
+];
