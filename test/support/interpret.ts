@@ -1,7 +1,16 @@
 // The kernel IR by definition: a program run in plain f64 JavaScript, one element at a time. Judges code generators
 // (same program, other code) and the compiler (same graph, no compiler).
 
-import type { ContractKernel, GroupedKernel, Instr, Kernel, LoopKernel, Program, ScanKernel, Stage } from "../../engine/compile/ir.ts";
+import type {
+  ContractKernel,
+  GroupedKernel,
+  Instr,
+  Kernel,
+  LoopKernel,
+  Program,
+  ScanKernel,
+  Stage,
+} from "../../engine/compile/ir.ts";
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
 import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
