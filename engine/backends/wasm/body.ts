@@ -45,11 +45,19 @@ export class Body {
     });
   }
 
-  /** Evaluates the level's instructions for one vector; with `varying`, only those that differ from lane to lane. */
-  slot(level: number, slot: Slot, varying: boolean): void {
+  /**
+   * Evaluates the level's instructions for one vector; with `varying`, only those that differ from lane to lane.
+   * Values that are `given` need no code.
+   */
+  slot(level: number, slot: Slot, varying: boolean, given?: ReadonlyMap<number, Local>): void {
     this.stage.instrs.forEach((instr, i) => {
       if (this.plan.levels[i] !== level || (varying && !this.plan.varies[i])) return;
       this.values[i] = [];
+      const known = given?.get(i);
+      if (known !== undefined) {
+        this.values[i] = [known];
+        return;
+      }
       this.values[i][this.copy(slot)] = this.instruction(instr, i, slot);
     });
   }

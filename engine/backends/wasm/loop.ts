@@ -4,10 +4,11 @@ import type { LoopKernel } from "../../compile/ir.ts";
 import { Cursor, type Slot } from "./cursor.ts";
 import type { Env } from "./env.ts";
 import type { LaneLoop } from "./loops.ts";
-import { laneAxis, type Nest, nestOf, unitCount } from "./nest.ts";
+import { laneAxis, type Nest, nestOf, tileAxis, tileRows, unitCount, type Walk, walksOf } from "./nest.ts";
 import { Planner, type StagePlan } from "./plan.ts";
 import { LocalRegisters, MemoryRegisters } from "./registers.ts";
 import { emitStage, stageWeight } from "./stage.ts";
+import { emitTile } from "./tile.ts";
 import { type Local, Vector } from "./vector.ts";
 import { extraRegisters, WideStage } from "./wide.ts";
 
@@ -24,11 +25,8 @@ export function emitLoop(env: Env, kernel: LoopKernel, name: string, id: number)
   });
 }
 
-/** A unit axis: an outer axis, or the pieces of the lane axis. `step` is in indices of the axis. */
-interface Walk {
-  readonly axis: number;
-  readonly side: number;
-  readonly step: number;
+/** A unit axis and where the generated code is along it. */
+interface Walking extends Walk {
   readonly counter: Local;
 }
 
@@ -38,7 +36,7 @@ class LoopEmitter {
   private readonly cursor: Cursor;
   private readonly planner: Planner;
   private readonly plans: readonly StagePlan[];
-  private readonly walks: readonly Walk[];
+  private readonly walks: readonly Walking[];
   private readonly lo: Local;
   private readonly hi: Local;
   private readonly pointers: Map<string, Local>;
@@ -51,10 +49,7 @@ class LoopEmitter {
     this.plans = nest.kernel.stages.map((stage) => this.planner.plan(stage));
     this.lo = nest.kernel.args.length;
     this.hi = this.lo + 1;
-    const outer = nest.sides.slice(0, nest.mode === "row" ? nest.outer : nest.outer - 1);
-    const axes = outer.map((side, axis) => ({ axis, side, step: 1 }));
-    if (nest.pieces > 1) axes.push({ axis: laneAxis(nest), side: nest.pieces, step: nest.piece });
-    this.walks = axes.map((walk) => ({ ...walk, counter: v.fresh("i32") }));
+    this.walks = walksOf(nest).map((walk) => ({ ...walk, counter: v.fresh("i32") }));
     this.pointers = new Map([...this.planner.groups.keys()].map((key) => [key, v.fresh("i32")]));
   }
 
@@ -80,11 +75,11 @@ class LoopEmitter {
     const { f } = this.v;
     const rest = this.v.fresh("i32");
     f.get(this.lo).set(rest);
-    this.walks.toReversed().forEach(({ side, counter }, i) => {
+    this.walks.toReversed().forEach(({ count, counter }, i) => {
       if (i === this.walks.length - 1) f.get(rest).set(counter);
       else {
-        f.get(rest).i32(side).op("i32.rem_u").set(counter);
-        f.get(rest).i32(side).op("i32.div_u").set(rest);
+        f.get(rest).i32(count).op("i32.rem_u").set(counter);
+        f.get(rest).i32(count).op("i32.div_u").set(rest);
       }
     });
     for (const [key, group] of this.planner.groups) {
@@ -104,30 +99,44 @@ class LoopEmitter {
   private advance(position: number, carry: ReadonlyMap<string, number>): void {
     if (position < 0) return;
     const { f } = this.v;
-    const { axis, side, step, counter } = this.walks[position];
+    const { axis, count, step, counter } = this.walks[position];
     f.get(counter).i32(1).op("i32.add").set(counter);
     const wrap = new Map<string, number>();
     for (const [key, group] of this.planner.groups) {
       const stride = group.strides[axis] * step * group.scale;
-      wrap.set(key, -side * stride);
+      wrap.set(key, -count * stride);
       const move = stride + (carry.get(key) ?? 0);
       const pointer = this.pointers.get(key) as Local;
       if (move !== 0) f.get(pointer).i32(move).op("i32.add").set(pointer);
     }
     if (position === 0) return;
-    f.get(counter).i32(side).op("i32.eq");
+    f.get(counter).i32(count).op("i32.eq");
     f.if(() => {
       f.i32(0).set(counter);
       this.advance(position - 1, wrap);
     });
   }
 
-  private pushLastPiece(): void {
-    const { counter, side } = this.walks[this.walks.length - 1];
+  /** Pushes whether this is the last step along the axis. */
+  private pushLast(axis: number): void {
+    const { counter, count } = this.walks.find((walk) => walk.axis === axis) as Walking;
     this.v.f
       .get(counter)
-      .i32(side - 1)
+      .i32(count - 1)
       .op("i32.eq");
+  }
+
+  private pushLastPiece(): void {
+    this.pushLast(laneAxis(this.nest));
+  }
+
+  /** Runs `partial` in the last step along the axis, `full` in the others. */
+  private byStep(axis: number, steps: number, partial: () => void, full: () => void): () => void {
+    if (steps === 1) return partial;
+    return () => {
+      this.pushLast(axis);
+      this.v.f.if(partial, full);
+    };
   }
 
   /** What one unit runs. */
@@ -141,6 +150,7 @@ class LoopEmitter {
       };
     }
     const registers = new LocalRegisters(v, nest);
+    if (nest.across.size > 0) return this.tile(registers);
     const stages = (block: readonly Slot[]) => {
       for (const plan of plans) {
         const along = nest.mode === "row" && plan.stage.over === "row";
@@ -148,25 +158,31 @@ class LoopEmitter {
       }
     };
     if (nest.mode === "row") return () => stages([{ index: 0, first: 0, live: nest.width }]);
-    const last = nest.sides[laneAxis(nest)] - (nest.pieces - 1) * nest.piece;
+    const axis = laneAxis(nest);
+    const last = nest.sides[axis] - (nest.pieces - 1) * nest.piece;
     const full = () => stages(slots(nest.piece, nest.width));
-    const partial = () => stages(slots(last, nest.width));
-    if (nest.pieces === 1) return partial;
     if (last === nest.piece) return full;
-    return () => {
-      this.pushLastPiece();
-      v.f.if(partial, full);
-    };
+    return this.byStep(axis, nest.pieces, () => stages(slots(last, nest.width)), full);
   }
 
-  private laneLoop(plan: StagePlan): LaneLoop {
+  private tile(registers: LocalRegisters): () => void {
+    const { nest, v, cursor, plans } = this;
+    const axis = tileAxis(nest);
+    const steps = Math.ceil(nest.sides[axis] / tileRows);
+    const last = nest.sides[axis] - (steps - 1) * tileRows;
+    const rows = (count: number) => () =>
+      v.scope(() => emitTile(cursor, plans[0], registers, this.laneLoop(plans[0], 1), count));
+    return last === tileRows ? rows(tileRows) : this.byStep(axis, steps, rows(last), rows(tileRows));
+  }
+
+  private laneLoop(plan: StagePlan, most = 4): LaneLoop {
     const { nest, v } = this;
     const { width, piece, pieces } = nest;
     const weight = stageWeight(plan);
     const last = nest.sides[laneAxis(nest)] - (pieces - 1) * piece;
     // Light bodies gain up to 1.6 in the first cache levels; heavy ones nothing.
     const wanted = weight <= 10 ? 4 : weight <= 20 ? 2 : 1;
-    const unroll = Math.max(1, Math.min(wanted, Math.floor(piece / width)));
+    const unroll = Math.max(1, Math.min(wanted, most, Math.floor(piece / width)));
     const span = unroll * width;
     const lastMain = Math.floor(last / span);
     const rest = slots(last - lastMain * span, width).map((slot) => slot.live);

@@ -2,6 +2,7 @@
 
 import type { LoopKernel, Stage } from "../../compile/ir.ts";
 import type { Access, View } from "../../compile/view.ts";
+import { weightOf } from "./apply.ts";
 import type { Width } from "./lanes.ts";
 
 type Range = readonly [lo: number, hi: number];
@@ -30,6 +31,8 @@ export interface Nest {
   readonly mode: "row" | "block" | "wide";
   readonly width: Width;
   readonly sites: ReadonlyMap<Access, Site>;
+  /** Sites read across their memory, where units are tiles of several rows; otherwise empty. */
+  readonly across: ReadonlySet<Site>;
   /** Elements of the lane axis that one unit covers, and how many such pieces there are. */
   readonly piece: number;
   readonly pieces: number;
@@ -42,14 +45,34 @@ const blockVectors = 4;
 /** The same where registers are memory, from how many lanes and rows on that pays, and how many lanes it takes. */
 const wideVectors = 128;
 const wideRows = 16;
+/** Rows of a tile: half a cache line of an f32 operand read across; more would share one set of the first cache. */
+export const tileRows = 8;
+/** Bodies up to this many machine instructions a vector gain from tiles. */
+const tileWeight = 16;
 
 export const laneAxis = (nest: Nest): number => (nest.mode === "row" ? nest.sides.length - 1 : nest.outer - 1);
 
-/** How many units of work a kernel has; any range of them can run on its own. */
-export function unitCount(nest: Nest): number {
-  const walked = nest.sides.slice(0, nest.mode === "row" ? nest.outer : nest.outer - 1);
-  return walked.reduce((n, side) => n * side, 1) * nest.pieces;
+/** The axis of a tile's rows: the last one walked. */
+export const tileAxis = (nest: Nest): number => nest.outer - 1;
+
+/** An axis that units walk: `count` steps of `step` indices. */
+export interface Walk {
+  readonly axis: number;
+  readonly count: number;
+  readonly step: number;
 }
+
+export function walksOf(nest: Nest): Walk[] {
+  const { sides, outer, mode, across, piece, pieces } = nest;
+  const walks = sides.slice(0, mode === "row" ? outer : outer - 1).map((side, axis) => {
+    const step = across.size > 0 && axis === tileAxis(nest) ? tileRows : 1;
+    return { axis, count: Math.ceil(side / step), step };
+  });
+  return pieces === 1 ? walks : [...walks, { axis: laneAxis(nest), count: pieces, step: piece }];
+}
+
+/** How many units of work a kernel has; any range of them can run on its own. */
+export const unitCount = (nest: Nest): number => walksOf(nest).reduce((n, { count }) => n * count, 1);
 
 function touchesF64(kernel: LoopKernel): boolean {
   return (
@@ -133,6 +156,23 @@ function isMap(stages: readonly Stage[]): boolean {
   );
 }
 
+/** The sites that a lone map reads along the last walked axis rather than along its lanes. */
+function acrossSites(stages: readonly Stage[], space: Space, width: Width): Set<Site> {
+  const { sides, outer, sites } = space;
+  const [rows, lanes] = [outer - 1, sides.length - 1];
+  const across = new Set<Site>();
+  const weight = stages[0].instrs.reduce((sum, instr) => sum + weightOf(instr), 0);
+  if (stages.length > 1 || outer === 0 || sides[rows] < width || sides[lanes] < width || weight > tileWeight)
+    return across;
+  for (const instr of stages[0].instrs) {
+    if (instr.op !== "load") continue;
+    const site = sites.get(instr.access) as Site;
+    const plain = site.rest.length === 0 && site.mask.every((range) => range === undefined);
+    if (plain && site.strides[rows] === 1 && Math.abs(site.strides[lanes]) > 1) across.add(site);
+  }
+  return across;
+}
+
 export function nestOf(kernel: LoopKernel): Nest {
   const sites = new Map<Access, Site>();
   for (const stage of kernel.stages) {
@@ -167,7 +207,8 @@ export function nestOf(kernel: LoopKernel): Nest {
   const mode = lanes === "row" ? "row" : isWide ? "wide" : "block";
   const whole = map && side > 2 * granule ? granule : side;
   const piece = mode === "row" ? whole : (mode === "wide" ? wideVectors : blockVectors) * width;
+  const across = map && mode === "row" ? acrossSites(kernel.stages, space, width) : new Set<Site>();
   // Folds over no elements still have a result.
   const pieces = piece === 0 ? (map ? 0 : 1) : Math.ceil(side / piece);
-  return { kernel, sides, outer, mode, width, sites, piece, pieces };
+  return { kernel, sides, outer, mode, width, sites, across, piece, pieces };
 }

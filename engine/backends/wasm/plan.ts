@@ -2,7 +2,7 @@
 
 import type { Instr, Stage, Store } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
-import { laneAxis, type Nest, type Site } from "./nest.ts";
+import { laneAxis, type Nest, type Site, tileAxis } from "./nest.ts";
 
 /**
  * Something that moves with the loops: a pointer into an argument (in bytes), or a flat position (in elements, `arg`
@@ -113,7 +113,9 @@ export class Planner {
     const { nest } = this;
     const loops = loopsOf(nest, stage);
     const innermost = 1 + loops.length;
-    const levelOf = (axis: number) => 2 + loops.indexOf(axis);
+    // The rows of a tile are told apart only inside its loop over lanes.
+    const tiled = nest.across.size > 0 ? tileAxis(nest) : undefined;
+    const levelOf = (axis: number) => (axis === tiled ? innermost : 2 + loops.indexOf(axis));
     const stored = new Set(stage.stores.map((store) => store.arg));
     const places = new Map<Instr | Store, Place>();
     const levels: number[] = [];

@@ -225,23 +225,43 @@ class KernelDraft {
   }
 }
 
-/** The kernel of a seed, with about `size` elements at most. */
-export function loopCase(seed: number, size: number): LoopCase {
-  const draw = new Draw(seed);
-  let axes: number[] = Array.from({ length: draw.int(0, 4) }, () => draw.from(1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 70));
-  if (draw.int(0, 20) === 0) axes = axes.map((side) => draw.from(side, 0));
-  while (sizeOf(axes) > size) axes = axes.map((side) => Math.ceil(side / 2));
-  // Long enough to be cut into pieces.
-  if (size > 2000 && draw.int(0, 9) === 0) {
-    axes = draw.from([draw.int(8193, 13000)], [2, draw.int(8193, 9000)], [draw.int(128, 400), 19], [2, 130, 3, 9]);
+/** Shapes that generators treat in ways of their own. */
+export type Form = "any" | "long" | "wide" | "tile";
+
+function drawAxes(draw: Draw, form: Form, size: number): { readonly axes: number[]; readonly outer: number } {
+  const sides = (count: number): number[] =>
+    Array.from({ length: count }, () => draw.from(1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 70));
+  switch (form) {
+    case "long": {
+      const axes = [...draw.from([], [2]), draw.int(8193, 9000)];
+      return { axes, outer: draw.int(0, axes.length) };
+    }
+    case "wide": {
+      const outer = [...draw.from([], [2]), draw.int(128, 300)];
+      return { axes: [...outer, ...draw.from([19], [3, 7])], outer: outer.length };
+    }
+    case "tile":
+      return { axes: [...draw.from([], [3]), draw.int(4, 20), draw.int(4, 20)], outer: 0 };
+    case "any": {
+      let axes = sides(draw.int(0, 4));
+      if (draw.int(0, 20) === 0) axes = axes.map((side) => draw.from(side, 0));
+      while (sizeOf(axes) > size) axes = axes.map((side) => Math.ceil(side / 2));
+      return { axes, outer: draw.int(0, axes.length) };
+    }
   }
-  const outer = draw.int(0, axes.length);
+}
+
+/** The kernel of a seed, with about `size` elements at most where the form is "any". */
+export function loopCase(seed: number, size: number, form: Form = "any"): LoopCase {
+  const draw = new Draw(seed);
+  const { axes, outer } = drawAxes(draw, form, size);
   const draft = new KernelDraft(draw, axes, outer);
-  const count = draw.int(1, 3);
-  const stages = Array.from({ length: count }, (_, i) =>
-    draft.stage(draw.from<Stage["over"]>("row", "row", "point"), i === count - 1),
-  );
-  const lanes = draw.from<LoopKernel["lanes"]>("row", "outer");
+  const count = form === "tile" ? 1 : draw.int(1, 3);
+  const stages = Array.from({ length: count }, (_, i) => {
+    const over = draw.from<Stage["over"]>("row", "row", "point");
+    return draft.stage(form === "tile" || (form === "wide" && i === 0) ? "row" : over, i === count - 1);
+  });
+  const lanes = form === "wide" ? "outer" : draw.from<LoopKernel["lanes"]>("row", "outer");
   const { args, registers } = draft;
   const kernel: LoopKernel = { kind: "loop", axes, outer, lanes, args, registers, stages };
   const cuts = Array.from({ length: draw.int(0, 2) }, () => draw.int(0, 99) / 100);
