@@ -178,8 +178,18 @@ class KernelDraft {
     else push(draw.from<ScalarFn>("add", "sub", "maximum", "minimum"), dtype, x, y);
   }
 
-  instrs(axes: readonly number[]): Instr[] {
-    const instrs: Instr[] = [];
+  /** A load with the last two axes exchanged. */
+  private transposed(axes: readonly number[], dtype: DType): Instr {
+    const order = axes.map((_, i) => i);
+    order.push(...order.splice(-2).reverse());
+    const packed = contiguousStrides(order.map((axis) => axes[axis]));
+    const strides = axes.map((_, axis) => packed[order.indexOf(axis)]);
+    const arg = this.argument("read", drawData(this.draw, dtype, sizeOf(axes)), dtype);
+    return { op: "load", dtype, arg, access: [{ shape: axes, strides, offset: 0 }], fill: 0 };
+  }
+
+  instrs(axes: readonly number[], across: boolean): Instr[] {
+    const instrs: Instr[] = across ? [this.transposed(axes, this.draw.from(...dtypes))] : [];
     const leaves = this.draw.int(1, 4);
     for (let i = 0; i < leaves; i++) this.leaf(axes, instrs);
     const operations = this.draw.int(0, 5);
@@ -198,10 +208,10 @@ class KernelDraft {
     return { arg, access: [{ shape: axes, strides, offset: 0 }], value };
   }
 
-  stage(over: "row" | "point", last: boolean): Stage {
+  stage(over: "row" | "point", last: boolean, across: boolean): Stage {
     const { draw } = this;
     const axes = over === "row" ? this.axes : this.axes.slice(0, this.outer);
-    const instrs = this.instrs(axes);
+    const instrs = this.instrs(axes, across);
     const stores = last || draw.bool() ? [this.store(axes, instrs)] : [];
     const result = () => {
       const value = draw.int(0, instrs.length - 1);
@@ -259,7 +269,11 @@ export function loopCase(seed: number, size: number, form: Form = "any"): LoopCa
   const count = form === "tile" ? 1 : draw.int(1, 3);
   const stages = Array.from({ length: count }, (_, i) => {
     const over = draw.from<Stage["over"]>("row", "row", "point");
-    return draft.stage(form === "tile" || (form === "wide" && i === 0) ? "row" : over, i === count - 1);
+    return draft.stage(
+      form === "tile" || (form === "wide" && i === 0) ? "row" : over,
+      i === count - 1,
+      form === "tile",
+    );
   });
   const lanes = form === "wide" ? "outer" : draw.from<LoopKernel["lanes"]>("row", "outer");
   const { args, registers } = draft;
