@@ -218,7 +218,11 @@ export const jumpingSteps: Readonly<Record<string, Step>> = {
   },
   where: (v, tape, pool) => {
     const truth = pool.findLast((w) => w.x.dtype === "bool" && fitsTogether(v, w));
-    const other = partner(v, tape, pool);
+    const other = partner(
+      v,
+      tape,
+      pool.filter((w) => truth !== undefined && fitsTogether(w, truth)),
+    );
     if (truth === undefined || other === undefined) return undefined;
     const shape = S.broadcastShapes("where", truth.x.shape, v.x.shape, other.x.shape);
     if (S.sizeOf(shape) > largest) return undefined;
