@@ -1,0 +1,50 @@
+// The heap hands out memory that overlaps nothing, joins what comes back, and says so when there is none left.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Heap } from "../../../engine/backends/wasm/heap.ts";
+import { OutOfMemoryError } from "../../../engine/errors.ts";
+
+describe.each([true, false])("wasm heap, shared: %s", (shared) => {
+  it("keeps blocks apart, aligned and intact, whatever comes and goes", () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.nat(5000).map((bytes) => ({ bytes })),
+        fc.nat(1000).map((free) => ({ free })),
+      ),
+      {
+        maxLength: 60,
+      },
+    );
+    fc.assert(
+      fc.property(steps, (list) => {
+        const heap = new Heap(shared);
+        const live: { address: number; bytes: number; mark: number }[] = [];
+        list.forEach((step, i) => {
+          if ("free" in step) {
+            if (live.length > 0) heap.release(live.splice(step.free % live.length, 1)[0].address);
+            return;
+          }
+          const address = heap.alloc(step.bytes);
+          expect(address % 64).toBe(0);
+          heap.view("bool", address, step.bytes).fill(i & 255);
+          live.push({ address, bytes: step.bytes, mark: i & 255 });
+        });
+        for (const { address, bytes, mark } of live) {
+          expect(heap.read("bool", address, bytes).every((byte) => byte === mark)).toBe(true);
+        }
+        for (const { address } of live) heap.release(address);
+        expect(heap.bytesInUse).toBe(0);
+        // All joined again: the first address serves the largest request.
+        expect(heap.alloc(200_000)).toBe(new Heap(shared).alloc(1));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("names the bytes that could not be had", () => {
+    const heap = new Heap(shared);
+    expect(() => heap.alloc(2 ** 33, "the arena of a program")).toThrow(OutOfMemoryError);
+    expect(() => heap.alloc(2 ** 33, "the arena of a program")).toThrow(/arena of a program needs 8589934592 bytes/);
+  });
+});
