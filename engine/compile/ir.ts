@@ -83,12 +83,24 @@ export interface KernelArg {
   readonly mode: "read" | "write" | "readwrite";
 }
 
+/** One of several axes that an index of a matrix walks together. */
+export interface WalkAxis {
+  readonly side: number;
+  readonly stride: number;
+}
+
 /** Strides in elements of a batched matrix operand: one per batch axis, then rows and columns. */
 export interface MatrixAccess {
   readonly batch: readonly number[];
   readonly row: number;
   readonly col: number;
   readonly offset: number;
+  /**
+   * Where rows (columns) are several axes that no one stride can walk, as the positions and the taps of sliding windows
+   * are: these axes, the last fastest; `row` (`col`) is the last one's stride. Only in contractions.
+   */
+  readonly rows?: readonly WalkAxis[];
+  readonly cols?: readonly WalkAxis[];
 }
 
 /** C[b, m, n] = sum_k A[b, m, k] * B[b, k, n]; arguments are A, B, C in this order; C is contiguous. */

@@ -4,6 +4,7 @@
 import type { Attrs, Op } from "../graph/node.ts";
 import { sizeOf } from "../shape.ts";
 import type { Simplified } from "./simplify.ts";
+import { matrixAccess, slides } from "./composite.ts";
 import { copyOf, partView, throughMovement, Vertex } from "./vertex.ts";
 import { identityAccess, isIdentityAccess } from "./view.ts";
 
@@ -43,7 +44,7 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
     list.every((x, i) => x === vertex.inputs[i]) ? vertex : new Vertex(op, list, attrs, shape, dtype);
   switch (op) {
     case "contract":
-      return again(inputs.map((x) => affine(x, copies)));
+      return again(inputs.map((x) => (readsAsItLies(x, inputs) ? x : affine(x, copies))));
     case "groupedContract":
     case "groupedOuter":
       return again([...inputs.slice(0, 2).map((x) => affine(x, copies)), laidOut(inputs[2], copies)]);
@@ -92,6 +93,12 @@ function affine(x: Vertex, copies: Copies): Vertex {
   const [base, access] = throughMovement(x, identityAccess(x.shape));
   const strided = access.length === 1 && access[0].mask === undefined;
   return strided && isStorable(base) ? x : copies.of(x);
+}
+
+/** An operand of a contraction over windows, where strides over several axes at once can read it. */
+function readsAsItLies(x: Vertex, operands: readonly Vertex[]): boolean {
+  if (!operands.some(slides) || matrixAccess(x) === undefined) return false;
+  return isStorable(throughMovement(x, identityAccess(x.shape))[0]);
 }
 
 /** A value whose elements are contiguous in memory in its own order. */

@@ -1,6 +1,7 @@
 // Kernels that are no loops over scalar expressions: contraction, scatter, sort, scans.
 
 import { sizeOf } from "../shape.ts";
+import { matrixAccess } from "./composite.ts";
 import type { ContractKernel, GroupedKernel, Kernel, KernelArg, MatrixAccess, ScanKernel } from "./ir.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
 import { identityAccess } from "./view.ts";
@@ -78,10 +79,9 @@ function grouped(v: Vertex): OpaqueKernel {
 }
 
 function matrix(v: Vertex): MatrixAccess {
-  const [, [view]] = throughMovement(v, identityAccess(v.shape));
-  const rank = v.shape.length;
-  const strides = view.strides.map((stride, i) => (v.shape[i] === 1 ? 0 : stride));
-  return { batch: strides.slice(0, -2), row: strides[rank - 2], col: strides[rank - 1], offset: view.offset };
+  const access = matrixAccess(v);
+  if (access === undefined) throw new Error("compile: an operand of a product is not in memory");
+  return access;
 }
 
 /**
@@ -102,7 +102,7 @@ function foldBatch(kernel: ContractKernel): ContractKernel {
     const steps = (x: MatrixAccess) => x.batch[i] === x.batch[i + 1] * batch[i + 1];
     if (steps(a) && steps(b)) return foldBatch(without(i, batch[i] * batch[i + 1]));
   }
-  if (last >= 0 && b.batch[last] === 0 && (m === 1 || a.batch[last] === a.row * m)) {
+  if (last >= 0 && b.batch[last] === 0 && a.rows === undefined && (m === 1 || a.batch[last] === a.row * m)) {
     const fewer = without(last);
     const row = m === 1 ? a.batch[last] : a.row;
     return foldBatch({ ...fewer, m: m * batch[last], a: { ...fewer.a, row } });

@@ -10,6 +10,7 @@ import type {
   Program,
   ScanKernel,
   Stage,
+  WalkAxis,
 } from "../../engine/compile/ir.ts";
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
@@ -110,13 +111,24 @@ function interpretContract({ batch, m, n, k, a, b }: ContractKernel, [x, y, out]
       for (let j = 0; j < n; j++) {
         let sum = 0;
         for (let p = 0; p < k; p++) {
-          const left = x[a.offset + at(a.batch) + i * a.row + p * a.col];
-          sum += left * y[b.offset + at(b.batch) + p * b.row + j * b.col];
+          const left = x[a.offset + at(a.batch) + walked(i, a.row, a.rows) + walked(p, a.col, a.cols)];
+          sum += left * y[b.offset + at(b.batch) + walked(p, b.row, b.rows) + walked(j, b.col, b.cols)];
         }
         out[flat++] = sum;
       }
     }
   }
+}
+
+/** Where index i of a matrix leads, along one axis or several at once. */
+function walked(i: number, stride: number, axes: readonly WalkAxis[] | undefined): number {
+  let rest = i;
+  let at = 0;
+  for (const axis of axes?.toReversed() ?? []) {
+    at += (rest % axis.side) * axis.stride;
+    rest = Math.floor(rest / axis.side);
+  }
+  return axes === undefined ? i * stride : at;
 }
 
 function interpretGrouped({ over, groups, m, n, k, a, b }: GroupedKernel, args: readonly Memory[]): void {

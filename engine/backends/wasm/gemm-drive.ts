@@ -5,6 +5,8 @@ import { dotKernel } from "./gemm-dot.ts";
 import { tileKernel } from "./gemm-kernel.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { packer, packForm } from "./gemm-pack.ts";
+import { emitDirectRange } from "./gemm-stencil.ts";
+import { compositeOf, emitStrip, tableBytes } from "./gemm-strips.ts";
 import type { Plan } from "./gemm-plan.ts";
 import { inBlocks, inSteps, keep, local, minus, push, type Range, sum, type Value } from "./gemm-ranges.ts";
 
@@ -24,11 +26,11 @@ export interface FinishedBlock {
   readonly cols: Range;
 }
 
-/** Bytes of scratch memory for a block of packed B, at its start, and for a block of packed A, behind it. */
-export function scratchBytes(plan: Plan): { readonly b: number; readonly a: number } {
+/** Bytes of scratch memory for a block of packed B, at its start, for a block of packed A, and for tables, behind it. */
+export function scratchBytes(plan: Plan): { readonly b: number; readonly a: number; readonly tables: number } {
   const { packA, packB, blockM, blockN, blockK } = plan;
   const bytes = (side: number) => Math.ceil((side * blockK * lanesOf[plan.dtype].bytes) / 64) * 64;
-  return { b: packB ? bytes(blockN) : 0, a: packA ? bytes(blockM) : 0 };
+  return { b: packB ? bytes(blockN) : 0, a: packA ? bytes(blockM) : 0, tables: tableBytes(plan) };
 }
 
 /**
@@ -42,7 +44,7 @@ export function emitRange(
   env: GemmEnv,
   edgeRows: readonly number[] = leftOver(plan.m, plan.rows),
 ): number {
-  const emit = plan.path === "dot" ? emitDots : emitTiles;
+  const emit = plan.direct !== undefined ? emitDirect : plan.path === "dot" ? emitDots : emitTiles;
   return module.func("gemm_range", new Array(8).fill("i32"), [], (f) => {
     const [a, b, c, rowFrom, rowTo, colFrom, colTo, k] = Array.from({ length: 8 }, (_, i) => local(i));
     const task: Task = { plan, env, a, b, c, k, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows };
@@ -73,6 +75,8 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
   env.scratch(f);
   const scratchB = keep(f);
   const scratchA = sum(f, scratchB, [1, scratchBytes(plan).b]);
+  const tables = sum(f, scratchA, [1, scratchBytes(plan).a]);
+  const composite = compositeOf(plan);
 
   inBlocks(f, task.cols, blockN, n, ([colFrom, colTo]) =>
     inBlocks(f, [0, k], blockK, plan.k, ([kFrom, kTo]) => {
@@ -84,13 +88,26 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
       const packedA = (row: Value, first: Value) => sum(f, scratchA, [minus(f, row, first), stripBytes]);
       const packedB = (col: Value) => sum(f, scratchB, [minus(f, col, colFrom), stripBytes]);
 
-      if (packB)
+      if (composite.b !== undefined) {
+        const strips = composite.b;
+        inSteps(f, [colFrom, colTo], cols, edgeCols, (col, width) => {
+          const strip = { base: task.b, tables, lane: col, step: kFrom, target: packedB(col), count: length, width };
+          emitStrip(module, f, plan.dtype, strips, { ...strip, tile: cols });
+        });
+      } else if (packB)
         inSteps(f, [colFrom, colTo], cols, edgeCols, (col, width) => {
           pushAll(f, sum(f, b, [col, colB]), colB, stepB, packedB(col), length);
           f.call(packer(module, plan.dtype, width, packForm(plan.b.col, plan.b.row)));
         });
       inBlocks(f, task.rows, blockM, m, ([rowFrom, rowTo]) => {
-        if (packA)
+        if (composite.a !== undefined) {
+          const strips = composite.a;
+          inSteps(f, [rowFrom, rowTo], rows, task.edgeRows, (row, width) => {
+            const target = packedA(row, rowFrom);
+            const strip = { base: task.a, tables, lane: row, step: kFrom, target, count: length, width };
+            emitStrip(module, f, plan.dtype, strips, { ...strip, tile: rows });
+          });
+        } else if (packA)
           inSteps(f, [rowFrom, rowTo], rows, task.edgeRows, (row, height) => {
             pushAll(f, sum(f, a, [row, rowA]), rowA, stepA, packedA(row, rowFrom), length);
             f.call(packer(module, plan.dtype, height, packForm(plan.a.row, plan.a.col)));
@@ -114,6 +131,13 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
       });
     }),
   );
+}
+
+/** Lanes straight from memory, see gemm-stencil.ts. */
+function emitDirect(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
+  task.env.scratch(f);
+  emitDirectRange(module, f, task.plan, { ...task, tables: keep(f) });
+  task.env.finish?.(f, { c: task.c, rows: task.rows, cols: task.cols });
 }
 
 function emitDots(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {

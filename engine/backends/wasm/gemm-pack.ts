@@ -48,8 +48,15 @@ function emitPacker(f: FunctionBuilder, lanes: Lanes, width: number, form: PackF
     f.get(count).i32(Math.log2(lanes.width)).op("i32.shr_u").set(blocks);
     countDown(f, blocks, () => {
       f.get(source).set(from);
-      for (let lane = 0; lane < width; lane += lanes.width)
-        transposeBlock(f, lanes, Math.min(lanes.width, width - lane), from, lane * lanes.bytes, width * lanes.bytes);
+      for (let lane = 0; lane < width; lane += lanes.width) {
+        const rows = Array.from({ length: Math.min(lanes.width, width - lane) }, () => {
+          const vector = f.local("v128");
+          f.get(from).load("v128.load").set(vector);
+          advance(f, from, laneStride);
+          return vector;
+        });
+        transposeBlock(f, lanes, rows, target, lane * lanes.bytes, width * lanes.bytes);
+      }
       next(lanes.width, () => f.i32(16));
     });
     f.get(count)
@@ -70,21 +77,16 @@ function emitPacker(f: FunctionBuilder, lanes: Lanes, width: number, form: PackF
   });
 }
 
-/** Reads one vector along k of each of `count` lanes, at `from` and beyond, and writes a row of lanes for each k. */
-function transposeBlock(
+/** From one vector along k of each of up to `width` lanes to a row of lanes for each k, at (local target) + offset. */
+export function transposeBlock(
   f: FunctionBuilder,
   lanes: Lanes,
-  count: number,
-  from: number,
+  rows: readonly number[],
+  target: number,
   offset: number,
   row: number,
 ): void {
-  const rows = Array.from({ length: count }, () => {
-    const vector = f.local("v128");
-    f.get(from).load("v128.load").set(vector);
-    advance(f, from, laneStride);
-    return vector;
-  });
+  const count = rows.length;
   /** A new vector of elements picked from two, at the granularity of 16 / picks.length bytes. */
   const pick = (a: number, b: number, ...picks: number[]): number => {
     const size = 16 / picks.length;

@@ -3,6 +3,7 @@
 import type { ContractKernel, MatrixAccess } from "../../compile/ir.ts";
 import { fullTile, type TileA } from "./gemm-kernel.ts";
 import { lanesOf } from "./gemm-lanes.ts";
+import { directColumns, directWay, hasComposite, type Stencil, type Taps } from "./gemm-slide.ts";
 
 /** The product as it is computed: the same elements of C in the same order, in as few and as simple axes as can be. */
 export interface Product {
@@ -36,6 +37,8 @@ export interface Plan extends Product {
   readonly split: "rows" | "columns";
   readonly unit: number;
   readonly unitsPerBatch: number;
+  /** How a product over windows with few rows is computed, instead of by tiles. */
+  readonly direct?: Stencil | Taps;
 }
 
 /** L1 holds a strip of A and of B along blockK; L2 holds a block of A; a block of B streams from L2 or L3. */
@@ -96,7 +99,38 @@ export function simplify(kernel: ContractKernel): Product {
   };
 }
 
+/** Operands that walk several axes at once are packed, or read directly where few rows use them. */
+function planSlides(kernel: ContractKernel, fma: boolean): Plan {
+  const { dtype, m, n } = kernel;
+  const axes = kernel.batch.flatMap((side, i) => (side === 1 ? [] : [i]));
+  const access = (x: MatrixAccess): MatrixAccess => ({ ...x, batch: axes.map((i) => x.batch[i]) });
+  const product = {
+    ...kernel,
+    batch: axes.map((i) => kernel.batch[i]),
+    a: access(kernel.a),
+    b: access(kernel.b),
+    swapped: false,
+    fma,
+  };
+  const direct = directWay(product);
+  if (direct !== undefined) {
+    const path = {
+      path: "tile",
+      rows: 1,
+      cols: directColumns(direct),
+      tileA: "rows",
+      packA: false,
+      packB: false,
+    } as const;
+    return { ...cut({ ...product, ...path }, "columns"), direct };
+  }
+  const full = fullTile(dtype, fma);
+  const path = { path: "tile", rows: tileRows(m, full.rows), cols: full.cols, tileA: "panel" } as const;
+  return cut({ ...product, ...path, packA: true, packB: true }, n > m ? "columns" : "rows");
+}
+
 export function planGemm(kernel: ContractKernel, fma: boolean): Plan {
+  if (hasComposite(kernel)) return planSlides(kernel, fma);
   const product = simplify(kernel);
   return cut({ ...product, fma, ...choosePath(product, fma) });
 }

@@ -5,6 +5,7 @@ import type { FunctionBuilder, ModuleBuilder } from "./asm.ts";
 import { emitRange, type GemmEnv, scratchBytes } from "./gemm-drive.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { type Plan, planGemm } from "./gemm-plan.ts";
+import { fillPlanTables } from "./gemm-strips.ts";
 import { keep, least, local, minus, push, sum, type Value } from "./gemm-ranges.ts";
 
 export type { FinishedBlock, GemmEnv } from "./gemm-drive.ts";
@@ -16,8 +17,8 @@ export const gemmUnits = (kernel: ContractKernel, target: Target): number => pla
 
 /** Bytes of scratch memory that each thread needs while it computes. */
 export function gemmScratchBytes(kernel: ContractKernel, target: Target): number {
-  const { a, b } = scratchBytes(planGemm(kernel, target.fma));
-  return a + b;
+  const { a, b, tables } = scratchBytes(planGemm(kernel, target.fma));
+  return a + b + tables;
 }
 
 /**
@@ -37,6 +38,11 @@ export function emitPlan(module: ModuleBuilder, plan: Plan, env: GemmEnv): numbe
   return module.func("gemm", new Array(5).fill("i32"), [], (f) => {
     const [x, y, c, lo, hi] = Array.from({ length: 5 }, (_, i) => local(i));
     const operands = plan.swapped ? [y, x, c] : [x, y, c];
+    const { a, b, tables } = scratchBytes(plan);
+    if (tables > 0) {
+      env.scratch(f);
+      fillPlanTables(f, plan, sum(f, keep(f), [1, a + b]));
+    }
     f.block(() =>
       f.loop(() => {
         push(push(f, lo), hi).op("i32.ge_s").brIf(1);
