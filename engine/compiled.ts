@@ -4,7 +4,7 @@ import type { Executable } from "./backends/backend.ts";
 import { ArgumentError } from "./errors.ts";
 import { dataNode, type Node } from "./graph/node.ts";
 import { Storage } from "./graph/storage.ts";
-import { backend } from "./runtime/backend.ts";
+import { backend, backendEpoch } from "./runtime/backend.ts";
 import { cutGraph, realize } from "./runtime/realize.ts";
 import { currentTrace, type Trace, withTrace } from "./runtime/trace.ts";
 import { sizeOf } from "./shape.ts";
@@ -50,8 +50,15 @@ const manyTraces = 16;
  */
 export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args: A) => R): Compiled<A, R> {
   const replays = new Map<string, Replay>();
+  let epoch = backendEpoch();
   const compiled = (...args: A): R => {
     if (currentTrace() !== undefined) return fn(...args);
+    // Programs belong to the backend they were compiled for.
+    if (epoch !== backendEpoch()) {
+      for (const { executable } of replays.values()) executable.release();
+      replays.clear();
+      epoch = backendEpoch();
+    }
     const tensors: Tensor[] = [];
     const signature = `${backend().name}:${flatten(args, tensors)}`;
     let replay = replays.get(signature);
@@ -120,8 +127,8 @@ function trace<A extends readonly Tree[], R extends Tree>(
 }
 
 function run(replay: Replay, tensors: readonly Tensor[]): Tree {
-  const waiting = realize(tensors.map((tensor) => tensor.node));
-  if (waiting !== undefined) throw new ArgumentError("compile", "arguments must be evaluated first on this backend");
+  // An asynchronous backend keeps the order of runs by itself: what is still to come may be used already.
+  realize(tensors.map((tensor) => tensor.node));
   const inputs = replay.inputs.map((source) => {
     if (typeof source === "number") return tensors[source].node.storage as Storage;
     const storage = source instanceof Tensor ? (source.node.storage as Storage) : source;
@@ -130,8 +137,7 @@ function run(replay: Replay, tensors: readonly Tensor[]): Tree {
   });
   const results = replay.results.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
   const updated = replay.updated.map((target) => target.node.storage as Storage);
-  const done = replay.executable.run(inputs, [...results, ...updated]);
-  if (done !== undefined) throw new ArgumentError("compile", "this backend is asynchronous");
+  replay.executable.run(inputs, [...results, ...updated]);
   for (const storage of updated) storage.version += 1;
   return replay.rebuild(results.map((storage, i) => leafTensor(storage, replay.results[i].shape)));
 }

@@ -39,9 +39,13 @@ export * from "./ops/sorting.ts";
 export { hashName, threefry2x32 } from "./random.ts";
 export {
   type BackendName,
+  type BackendOptions,
   type CacheStatistics,
+  type GpuInfo,
+  type GpuMode,
   getBackend,
   getThreads,
+  gpuInfo,
   programCache,
   setBackend,
   setThreads,

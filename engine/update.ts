@@ -26,13 +26,12 @@ export function assignAll(
     return undefined;
   }
   const nodes = pairs.map(([, value]) => withoutGrad(() => fresh(value.node)));
-  const adopt = (): void =>
-    pairs.forEach(([target], i) => {
-      const { storage } = nodes[i];
-      if (storage !== undefined) target.adopt(storage);
-    });
   const done = realize([...nodes, ...also.map((tensor) => tensor.node)]);
-  return done === undefined ? adopt() : done.then(adopt);
+  pairs.forEach(([target], i) => {
+    const { storage } = nodes[i];
+    if (storage !== undefined) target.adopt(storage);
+  });
+  return done;
 }
 
 /** Assigns one value; see `assignAll`. */

@@ -23,4 +23,6 @@ export interface Backend {
   /** How many threads may compute; backends with one only ever say 1. */
   threads: number;
   prepare(graph: Graph): Executable;
+  /** Called when another backend takes over: brings values that are only in its memory to the host. */
+  leave?(): Promise<void>;
 }

@@ -1,4 +1,14 @@
 // The runtime's public face.
 
-export { type BackendName, backend, getBackend, getThreads, setBackend, setThreads } from "./backend.ts";
+export type { GpuInfo, GpuMode } from "../backends/gpu/index.ts";
+export {
+  type BackendName,
+  type BackendOptions,
+  backend,
+  getBackend,
+  getThreads,
+  gpuInfo,
+  setBackend,
+  setThreads,
+} from "./backend.ts";
 export { type CacheStatistics, programCache } from "./cache.ts";

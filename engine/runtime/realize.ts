@@ -68,17 +68,17 @@ export function executableOf(graph: Graph): Executable {
   return programCache.get(structureKey(graph), () => backend().prepare(graph));
 }
 
-/** Evaluates nodes that have no value yet, all in one program. The nodes then hold their storages. */
+/**
+ * Evaluates nodes that have no value yet, all in one program. The nodes then hold their storages: on an asynchronous
+ * backend at once too, as values to come; the promise says when they are there.
+ */
 export function realize(nodes: readonly Node[]): void | Promise<void> {
   const pending = [...new Set(nodes)].filter((node) => node.storage === undefined);
   for (const node of nodes) node.checkFresh();
   if (pending.length === 0) return undefined;
   const graph = cutGraph(pending);
   const outputs = pending.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
-  const settle = (): void => {
-    for (const [i, node] of pending.entries()) node.realizeAs(outputs[i]);
-  };
   const done = executableOf(graph).run(inputStorages(graph), outputs);
-  if (done === undefined) return settle();
-  return done.then(settle);
+  for (const [i, node] of pending.entries()) node.realizeAs(outputs[i]);
+  return done;
 }

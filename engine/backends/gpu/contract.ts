@@ -1,0 +1,165 @@
+// Products of matrices. Large ones compute a 2 x 2 tile a thread, four sums from four loads, and put the tiles in order
+// afterwards; small ones a sum a thread; long sums over few results are cut into parts that are added up.
+
+import type { ContractKernel, GroupedKernel, MatrixAccess } from "../../compile/ir.ts";
+import { contiguousStrides, sizeOf } from "../../shape.ts";
+import { foldRows } from "./loop.ts";
+import type { Steps } from "./steps.ts";
+import { affine, type Writer } from "./writer.ts";
+
+/** From this many multiply-adds on, and sums this long, tiles pay. */
+const tiledWork = 1 << 15;
+const tiledLength = 16;
+/** Sums of at least this length over fewer results than this are cut. */
+const [cutLength, cutThreads] = [256, 4096];
+
+/** A, B -> C. */
+export function emitContract(steps: Steps, kernel: ContractKernel, [a, b]: readonly number[], tiles: boolean): number {
+  const { m, n, k } = kernel;
+  const batch = sizeOf(kernel.batch);
+  const results = batch * m * n;
+  if (k >= cutLength && results < cutThreads && results > 0) return cut(steps, kernel, a, b);
+  if (tiles && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1) return tiled(steps, kernel, a, b);
+  return steps.emit(describe(kernel), results, (w) => {
+    const { start, row, col } = place(w, kernel, w.const("this.thread.x"));
+    const sum = w.let("0");
+    w.loop(k, (p) => addProduct(w, kernel, a, b, sum, start, row, col, p));
+    return sum;
+  });
+}
+
+const describe = ({ m, n, k }: ContractKernel): string => `a product of [${m}, ${k}] and [${k}, ${n}]`;
+
+interface Place {
+  /** Index over the batch axes. */
+  readonly start: readonly string[];
+  readonly row: string;
+  readonly col: string;
+}
+
+function place(w: Writer, { batch, m, n }: ContractKernel, position: string): Place {
+  const index = w.unravel(position, [...batch, m, n]);
+  return { start: index.slice(0, -2), row: index[index.length - 2], col: index[index.length - 1] };
+}
+
+function addProduct(
+  w: Writer,
+  kernel: ContractKernel,
+  a: number,
+  b: number,
+  sum: string,
+  start: readonly string[],
+  row: string,
+  col: string,
+  p: string,
+): void {
+  const at = (x: MatrixAccess, i: string, j: string) => affine(x.offset, [...start, i, j], [...x.batch, x.row, x.col]);
+  const left = w.read(a, at(kernel.a, row, p));
+  w.line(`${sum} = ${sum} + ${left} * ${w.read(b, at(kernel.b, p, col))};`);
+}
+
+/** Parts of each sum, then their sum. */
+function cut(steps: Steps, kernel: ContractKernel, a: number, b: number): number {
+  const { m, n, k } = kernel;
+  const results = sizeOf(kernel.batch) * m * n;
+  const parts = Math.min(Math.ceil(k / 64), Math.max(2, Math.ceil((cutThreads * 4) / results)));
+  const each = Math.ceil(k / parts);
+  const partial = steps.emit(describe(kernel), results * parts, (w) => {
+    const [result, part] = w.divide(w.const("this.thread.x"), parts, results * parts);
+    const { start, row, col } = place(w, kernel, result);
+    const sum = w.let("0");
+    w.loop(each, (i) => {
+      const p = w.const(`${part} * ${each} + ${i}`);
+      const body = (at: string) => addProduct(w, kernel, a, b, sum, start, row, col, at);
+      if (each * parts === k) body(p);
+      else w.if(`${p} < ${k}`, () => body(w.const(`Math.min(${p}, ${k - 1})`)));
+    });
+    return sum;
+  });
+  return foldRows(steps, "sum", 0, partial, results, parts);
+}
+
+/** Text of offset + sum of whole multiples, kept free of variables: such an index stays an integer. */
+function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): number {
+  const { m, n, k, batch } = kernel;
+  const [tileRows, tileCols, batches] = [Math.ceil(m / 2), Math.ceil(n / 2), sizeOf(batch)];
+  const tiles = batches * tileRows * tileCols;
+  const packed = steps.emit(
+    describe(kernel),
+    tiles,
+    (w) => {
+      const base = (x: MatrixAccess): string => {
+        if (batch.length === 0) return String(x.offset);
+        return w.const(affine(x.offset, w.unravel(w.const("this.thread.z"), batch), x.batch));
+      };
+      const [baseA, baseB] = [base(kernel.a), base(kernel.b)];
+      const rows = pair(w, "this.thread.y", m).map((i) => w.const(`${baseA} + ${i} * ${kernel.a.row}`));
+      const cols = pair(w, "this.thread.x", n).map((j) => w.const(`${baseB} + ${j} * ${kernel.b.col}`));
+      const sums = [0, 1, 2, 3].map(() => w.let("0"));
+      w.loop(k, (p) => {
+        const left = rows.map((row) => w.const(w.read(a, `${row} + ${p} * ${kernel.a.col}`)));
+        const right = cols.map((col) => w.const(w.read(b, `${col} + ${p} * ${kernel.b.row}`)));
+        sums.forEach((sum, i) => {
+          w.line(`${sum} = ${sum} + ${left[i >> 1]} * ${right[i & 1]};`);
+        });
+      });
+      return `[${sums.join(", ")}]`;
+    },
+    { output: [tileCols, tileRows, batches], lanes: 4 },
+  );
+  const [plain, inTiles] = [[batches, m, n], contiguousStrides([batches, tileRows, tileCols])];
+  return steps.emit("putting tiles in order", batches * m * n, (w) => {
+    const [z, i, j] = w.unravel(w.const("this.thread.x"), plain);
+    const [tileRow, y] = w.divide(i, 2, m);
+    const [tileCol, x] = w.divide(j, 2, n);
+    const tile = affine(0, [z, tileRow, tileCol], inTiles);
+    return w.const(w.read(packed, `(${tile}) * 4 + ${y} * 2 + ${x}`));
+  });
+}
+
+/** The two rows or columns of a tile; beyond the last one, that again. */
+function pair(w: Writer, thread: string, side: number): string[] {
+  const first = w.const(`${thread} * 2`);
+  const second = side % 2 === 0 ? `${first} + 1` : `Math.min(${side - 1}, ${first} + 1)`;
+  return [first, w.const(second)];
+}
+
+/** A, B, offsets -> C: each row of a sorted axis belongs to the group whose offsets enclose it. */
+export function emitGrouped(steps: Steps, kernel: GroupedKernel, [a, b, offsets]: readonly number[]): number {
+  const { over, groups, m, n, k } = kernel;
+  const at = (x: MatrixAccess, i: string, j: string, offset = x.offset) => affine(offset, [i, j], [x.row, x.col]);
+  const purpose = `${groups} grouped products of [${m}, ${k}] and [${k}, ${n}]`;
+  if (over === "rows") {
+    return steps.emit(purpose, m * n, (w) => {
+      const [row, col] = w.unravel(w.const("this.thread.x"), [m, n]);
+      // Offsets ascend, so the group is the number of them that are not beyond the row, less one.
+      const group = w.let("-1");
+      w.loop(groups + 1, (g) => {
+        w.if(`${w.read(offsets, g)} <= ${row}`, () => w.line(`${group} = ${g};`));
+      });
+      const inside = w.let("0");
+      w.if(`${group} >= 0 && ${group} < ${groups}`, () => w.line(`${inside} = 1;`));
+      const start = w.const(`Math.max(0, Math.min(${groups - 1}, ${group})) * ${kernel.b.batch[0]}`);
+      const sum = w.let("0");
+      w.loop(k, (p) => {
+        const right = w.read(b, `${start} + ${at(kernel.b, p, col)}`);
+        w.line(`${sum} = ${sum} + ${w.read(a, at(kernel.a, row, p))} * ${right};`);
+      });
+      // Not a product: rows of no group are 0 whatever they hold.
+      w.if(`${inside} < 0.5`, () => w.line(`${sum} = 0;`));
+      return sum;
+    });
+  }
+  return steps.emit(purpose, groups * m * n, (w) => {
+    const [group, row, col] = w.unravel(w.const("this.thread.x"), [groups, m, n]);
+    const first = w.const(w.read(offsets, group));
+    const last = w.const(w.read(offsets, `${group} + 1`));
+    const sum = w.let("0");
+    w.loop(k, (p) => {
+      w.if(`${p} >= ${first} && ${p} < ${last}`, () => {
+        w.line(`${sum} = ${sum} + ${w.read(a, at(kernel.a, row, p))} * ${w.read(b, at(kernel.b, p, col))};`);
+      });
+    });
+    return sum;
+  });
+}

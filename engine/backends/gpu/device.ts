@@ -1,0 +1,259 @@
+// One gpu.js instance: kernels by source, calls, uploads, readbacks, and errors that say what was being done.
+
+import { ArgumentError, OutOfMemoryError, SluiceError } from "../../errors.ts";
+import {
+  type Adapter,
+  type DeviceHandle,
+  findAdapter,
+  type GpuInstance,
+  type GpuKernel,
+  type GpuLibrary,
+  type Handle,
+  isSoftware,
+  loadLibrary,
+  type Mode,
+  modes,
+} from "./library.ts";
+import type { KernelSpec } from "./steps.ts";
+import { maxElements } from "./writer.ts";
+
+export type GpuMode = "auto" | Mode;
+
+/** What runs, on what, and how often. */
+export interface GpuInfo {
+  /** The mode of gpu.js that really runs. */
+  readonly mode: Mode;
+  /** The adapter's own words; "CPU" for modes without one. */
+  readonly adapter: string;
+  /** Whether a processor, not a GPU, does the work. */
+  readonly software: boolean;
+  /** Array arguments of one kernel; more are packed. */
+  readonly maxArrays: number;
+  /** Elements of one tensor; also the size up to which i32 values are exact. */
+  readonly maxElements: number;
+  /** Kernels built, kernel calls, arrays sent to the device and read from it, since the backend was chosen. */
+  readonly kernels: number;
+  readonly launches: number;
+  readonly uploads: number;
+  readonly readbacks: number;
+}
+
+/** Array arguments: WebGPU's 8 storage buffers less the result; texture units that WebGL guarantees, likewise. */
+const maxArrays: Record<Mode, number> = { webgpu: 7, webgl2: 15, webgl: 7, webasm: 32, cpu: 32 };
+/** Modes in which the packed result of four values a thread can feed another kernel, see `Device.#shaped`. */
+const withTiles: ReadonlySet<Mode> = new Set(["webgpu", "webgl2", "webasm"]);
+/** Beyond every loop that is written: gpu.js cuts longer ones without a word. */
+const loopMaxIterations = 2 ** 30;
+
+/** Makes the device of a mode; "auto" takes a real GPU or refuses. */
+export async function openDevice(mode: GpuMode): Promise<Device> {
+  if (mode !== "auto" && !modes.includes(mode)) {
+    throw new ArgumentError("setBackend", `unknown mode "${mode}"; there are auto, ${modes.join(", ")}`);
+  }
+  const library = await loadLibrary();
+  if (mode === "auto") return openReal(library);
+  return openMode(library, mode);
+}
+
+async function openMode(library: GpuLibrary, mode: Mode): Promise<Device> {
+  if (mode === "webgpu") {
+    const adapter = await findAdapter();
+    if (typeof adapter === "string") throw new ArgumentError("setBackend", `no mode "webgpu": ${adapter}`);
+    return new Device(library, mode, describe(adapter), isSoftware(adapter));
+  }
+  if (mode === "cpu" || mode === "webasm") return new Device(library, mode, "CPU", true);
+  const { GPU } = library;
+  if (!(mode === "webgl2" ? GPU.isWebGL2Supported : GPU.isWebGLSupported)) {
+    throw new ArgumentError("setBackend", `no mode "${mode}": there is none here (it takes a browser)`);
+  }
+  const renderer = webGlRenderer(mode);
+  return new Device(library, mode, renderer, softwareRenderer(renderer));
+}
+
+async function openReal(library: GpuLibrary): Promise<Device> {
+  const tried: string[] = [];
+  for (const mode of ["webgpu", "webgl2"] as const) {
+    try {
+      const device = await openMode(library, mode);
+      if (!device.info.software) return device;
+      tried.push(`${mode}: ${device.info.adapter} is a software adapter (ask for mode "${mode}" to use it)`);
+      device.close();
+    } catch (error) {
+      tried.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new ArgumentError(
+    "setBackend",
+    `no GPU was found; tried ${tried.join("; ")}. The default backend "wasm" is the fast one without a GPU`,
+  );
+}
+
+const describe = ({ info }: Adapter): string =>
+  [info?.vendor, info?.architecture, info?.device, info?.description].filter((part) => part).join(" ") || "unnamed";
+
+const softwareRenderer = (name: string): boolean => /swiftshader|llvmpipe|software|basic render/i.test(name);
+
+interface DebugInfo {
+  readonly UNMASKED_RENDERER_WEBGL: number;
+}
+interface WebGl {
+  getExtension(name: string): DebugInfo | null;
+  getParameter(name: number): unknown;
+}
+
+function webGlRenderer(mode: string): string {
+  const { OffscreenCanvas: Canvas } = globalThis as {
+    OffscreenCanvas?: new (w: number, h: number) => { getContext(kind: string): WebGl | null };
+  };
+  const gl = Canvas === undefined ? null : new Canvas(1, 1).getContext(mode);
+  const extension = gl?.getExtension("WEBGL_debug_renderer_info");
+  return gl && extension ? String(gl.getParameter(extension.UNMASKED_RENDERER_WEBGL)) : "unnamed";
+}
+
+export class Device {
+  readonly mode: Mode;
+  readonly synchronous: boolean;
+  readonly tiles: boolean;
+  readonly maxArrays: number;
+  readonly #library: GpuLibrary;
+  readonly #gpu: GpuInstance;
+  readonly #kernels = new Map<string, GpuKernel>();
+  readonly #adapter: string;
+  readonly #software: boolean;
+  readonly #counts = { launches: 0, uploads: 0, readbacks: 0 };
+
+  constructor(library: GpuLibrary, mode: Mode, adapter: string, software: boolean) {
+    this.#library = library;
+    this.mode = mode;
+    this.synchronous = mode !== "webgpu";
+    this.tiles = withTiles.has(mode);
+    this.maxArrays = maxArrays[mode];
+    this.#adapter = adapter;
+    this.#software = software;
+    this.#gpu = new library.GPU({ mode });
+  }
+
+  get info(): GpuInfo {
+    return {
+      ...{ mode: this.mode, adapter: this.#adapter, software: this.#software },
+      ...{ maxArrays: this.maxArrays, maxElements, kernels: this.#kernels.size, ...this.#counts },
+    };
+  }
+
+  /** Runs a kernel into a new buffer. */
+  call(spec: KernelSpec, arrays: readonly Handle[], scalars: readonly number[]): Handle | Promise<Handle> {
+    this.#counts.launches += 1;
+    return this.#run(spec, true, [...arrays, ...scalars], (result) => this.#shaped(spec, result));
+  }
+
+  /** Values of the host as a buffer of the device. The modes that run on the CPU use the array itself. */
+  upload(values: Float32Array): Handle | Promise<Handle> {
+    this.#counts.uploads += 1;
+    if (this.mode === "cpu" || this.mode === "webasm") return values;
+    return this.#run(copying(values.length, "an upload"), true, [values], (result) => result);
+  }
+
+  read(handle: Handle, length: number): Float32Array | Promise<Float32Array> {
+    this.#counts.readbacks += 1;
+    if (handle instanceof Float32Array) return handle;
+    if (this.mode === "webgpu") {
+      return Promise.resolve(handle.toArray()).catch((cause: unknown) => {
+        throw this.#failure("a readback", cause);
+      });
+    }
+    // WebGL reads four channels from a handle; a kernel that returns its values reads one.
+    return this.#run(
+      copying(length, "a readback"),
+      false,
+      [handle],
+      (values) => values as Float32Array,
+    ) as Float32Array;
+  }
+
+  drop(handle: Handle): void {
+    if (!(handle instanceof Float32Array)) handle.delete();
+  }
+
+  close(): void {
+    this.#kernels.clear();
+    void this.#gpu.destroy();
+  }
+
+  #run<T>(
+    spec: KernelSpec,
+    pipeline: boolean,
+    args: readonly (Handle | number)[],
+    then: (result: Handle) => T,
+  ): T | Promise<T> {
+    try {
+      const result = this.#kernel(spec, pipeline)(...args);
+      if (!(result instanceof Promise)) return then(result);
+      return result.then(then, (cause: unknown) => {
+        throw this.#failure(spec.purpose, cause, spec);
+      });
+    } catch (cause) {
+      throw cause instanceof SluiceError ? cause : this.#failure(spec.purpose, cause, spec);
+    }
+  }
+
+  #kernel(spec: KernelSpec, pipeline: boolean): GpuKernel {
+    const key = `${pipeline}|${spec.output}|${spec.arrays}|${spec.source}`;
+    const known = this.#kernels.get(key);
+    if (known !== undefined) return known;
+    const kernel = this.#gpu.createKernel(spec.source, {
+      output: spec.output,
+      pipeline,
+      immutable: pipeline,
+      precision: "single",
+      tactic: "precision",
+      loopMaxIterations,
+      functions: spec.helpers,
+    });
+    // Four values a thread leave packed, not as an array of arrays.
+    if (this.mode === "webasm" && spec.lanes === 4) kernel.kernel._shapeOutput = (data) => data;
+    this.#kernels.set(key, kernel);
+    return kernel;
+  }
+
+  /** The packed result of a kernel that returns four values a thread, as the flat array it is in memory. */
+  #shaped(spec: KernelSpec, result: Handle): Handle {
+    if (spec.lanes === 1 || result instanceof Float32Array) return result;
+    const length = 4 * spec.output.reduce((n, side) => n * side, 1);
+    if (this.mode === "webgpu") {
+      const { buffer, context, kernel } = result;
+      const flat = new this.#library.WebGPUBufferResult({
+        ...{ buffer, context, kernel },
+        ...{ output: [length], componentCount: 1 },
+      });
+      result.delete();
+      return flat;
+    }
+    return Object.assign(Object.create(result) as DeviceHandle, {
+      ...{ type: "MemoryOptimizedNumberTexture", dimensions: [length, 1, 1], output: [length] },
+    });
+  }
+
+  #failure(purpose: string, cause: unknown, spec?: KernelSpec): SluiceError {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const where = `gpu.js (${this.mode}, ${this.#adapter})`;
+    if (/lost|destroyed/i.test(text) || text === "") {
+      return new SluiceError(
+        "gpu",
+        `the device was lost during ${purpose}: ${text || "no reason given"}. Tensors that were read keep their values; ` +
+          'call setBackend("gpu") to start again, or another backend',
+        { cause },
+      );
+    }
+    if (/out of memory|too large|larger than|exceeds|maxBufferSize|allocate/i.test(text)) {
+      const size = spec === undefined ? "" : ` of ${spec.output.join(" x ")} threads`;
+      return new OutOfMemoryError("gpu", `${where} has no room for ${purpose}${size}: ${text}`, { cause });
+    }
+    const source = spec === undefined ? "" : `\n${spec.source}`;
+    return new SluiceError("gpu", `${where} failed at ${purpose}: ${text}${source}`, { cause });
+  }
+}
+
+const copying = (length: number, purpose: string): KernelSpec => ({
+  source: "function kernel(a0) {\n  return a0[this.thread.x];\n}",
+  ...{ helpers: [], output: [length], lanes: 1, arrays: [length], purpose },
+});

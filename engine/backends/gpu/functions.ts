@@ -1,0 +1,334 @@
+// The helper functions kernels call: elementary functions by polynomials. A GPU's own are wrong by up to hundreds of
+// ulp and lose NaN and Inf. Only what every mode does alike is used: + - *, comparisons, floor; no bits of floats.
+
+import { threefryRotations } from "../../random.ts";
+
+export type HelperName =
+  | "slPower2"
+  | "slExp"
+  | "slExp2"
+  | "slExpm1"
+  | "slLog"
+  | "slLog2"
+  | "slLog1p"
+  | "slTanh"
+  | "slSigmoid"
+  | "slErf"
+  | "slSin"
+  | "slCos"
+  | "slPow"
+  | "slUniform";
+
+const needs: Partial<Record<HelperName, readonly HelperName[]>> = {
+  slExp: ["slPower2"],
+  slExp2: ["slPower2"],
+  slExpm1: ["slPower2"],
+  slLog1p: ["slLog"],
+  slTanh: ["slExp"],
+  slSigmoid: ["slExp"],
+  slErf: ["slExp"],
+  slPow: ["slLog2", "slExp2"],
+};
+
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients
+    .slice(0, -1)
+    .reduceRight(
+      (sum, c) => `(${sum}) * ${x} ${c < 0 ? "-" : "+"} ${Math.abs(c)}`,
+      String(coefficients[coefficients.length - 1]).replace(/^-(.*)$/, "(-$1)"),
+    );
+
+/** e^r = 1 + r + r^2 q(r) for |r| <= ln2/2. */
+const expQ = [0.49999994, 0.16666521, 0.041668274, 0.008368686, 0.0013820136];
+/** e^r - 1 = r + r^2 q(r). */
+const expm1Q = [0.5, 0.16666666, 0.041666493, 0.008333544, 0.0013932342, 0.00019763393];
+/** log(1 + f) = f - f^2/2 + f^3 p(f) for 1 + f in [sqrt(1/2), sqrt(2)). */
+const logP = [0.3333333, -0.25000826, 0.2000125, -0.1662319, 0.14201176, -0.13161464, 0.12766208, -0.076364495];
+/** tanh x = x + x^3 p(x^2) for |x| < 0.6. */
+const tanhP = [-0.333333, 0.13331936, -0.053784717, 0.020798625, -0.0058979667];
+/** erf x = x + x p(x^2) for |x| < 1. */
+const erfP = [0.12837917, -0.37612626, 0.11283579, -0.026853347, 0.005187162, -0.0007997853, 7.806904e-5];
+/** -log(1 - erf x) = p(x) on [1, 4]. */
+const erfTail = [0.00033938867, 1.1270976, 0.63813126, 0.1031182, -0.02184339, 0.0029489535, -0.0001865077];
+/** sin r = r + r^3 s(r^2), cos r = 1 - r^2/2 + r^4 c(r^2) for |r| <= pi/4. */
+const sinS = [-0.16666655242443085, 0.008332173340022564, -0.00019516651809681207];
+const cosC = [0.04166664555668831, -0.001388736185617745, 2.44377224589698e-5];
+
+/** ln 2 and pi/2 in parts: products of the first ones with a small whole number are exact. */
+const [ln2High, ln2Low] = [0.693359375, 2.1219444e-4];
+const halfPi = [1.5703125, 4.837512969970703e-4, 7.549790126404332e-8];
+
+/** 2^n of a whole number |n| <= 127, by the bits of n. */
+const power2 = `function slPower2(n) {
+  let m = Math.abs(n);
+  let b = 2;
+  if (n < 0) { b = 0.5; }
+  let s = 1;
+${[64, 32, 16, 8, 4, 2, 1]
+  .map((bit) => {
+    const squares = Math.log2(bit);
+    const name = `b${bit}`;
+    const power = squares === 0 ? "b" : `b${bit / 2} * b${bit / 2}`;
+    return { bit, name, power };
+  })
+  .reverse()
+  .map(({ name, power }) => `  const ${name} = ${power};`)
+  .join("\n")}
+${[64, 32, 16, 8, 4, 2, 1].map((bit) => `  if (m >= ${bit}) { s = s * b${bit}; m = m - ${bit}; }`).join("\n")}
+  return s;
+}`;
+
+/** p * 2^n in two steps, so that overflow is infinite and small results round once. */
+const scale = `const h = Math.floor(n * 0.5);
+  const g = n - h;`;
+
+const exp = `function slExp(x, inf) {
+  const c = Math.max(-104.5, Math.min(89, x));
+  const n = Math.floor(c * 1.4426950408889634 + 0.5);
+  const r = (c - n * ${ln2High}) + n * ${ln2Low};
+  const p = 1 + (r + r * r * (${horner("r", expQ)}));
+  ${scale}
+  let y = p * slPower2(h) * slPower2(g);
+  if (x > 88.73) { y = inf; }
+  if (x < -104) { y = 0; }
+  let odd = 1;
+  if (x === x) { odd = 0; }
+  if (odd > 0.5) { y = x; }
+  return y;
+}`;
+
+const exp2 = `function slExp2(x, inf) {
+  const c = Math.max(-151, Math.min(128.5, x));
+  const n = Math.floor(c + 0.5);
+  const r = (c - n) * ${Math.LN2};
+  const p = 1 + (r + r * r * (${horner("r", expQ)}));
+  ${scale}
+  let y = p * slPower2(h) * slPower2(g);
+  if (x >= 128) { y = inf; }
+  if (x < -150) { y = 0; }
+  let odd = 1;
+  if (x === x) { odd = 0; }
+  if (odd > 0.5) { y = x; }
+  return y;
+}`;
+
+const expm1 = `function slExpm1(x, inf) {
+  const c = Math.max(-25, Math.min(88.8, x));
+  const n = Math.floor(c * 1.4426950408889634 + 0.5);
+  const r = (c - n * ${ln2High}) + n * ${ln2Low};
+  const p = r + r * r * (${horner("r", expm1Q)});
+  const s = slPower2(n - 1);
+  const half = s * p + (s - 0.5);
+  let y = half + half;
+  if (x > 88.73) { y = inf; }
+  if (Math.abs(x) < 2.9802322387695312e-8) { y = x; }
+  let odd = 1;
+  if (x === x) { odd = 0; }
+  if (odd > 0.5) { y = x; }
+  return y;
+}`;
+
+const steps = [64, 32, 16, 8, 4, 2, 1];
+/** Splits x > 0 into m 2^e with m in [sqrt(1/2), sqrt(2)), by multiplications with powers of two. */
+const split = `let m = x;
+  let e = 0;
+  if (m < 1.1754943508222875e-38) { m = m * 16777216; e = -24; }
+${steps.map((n) => `  if (m >= ${2 ** n}) { m = m * ${2 ** -n}; e = e + ${n}; }`).join("\n")}
+${steps.map((n) => `  if (m < ${2 ** (1 - n)}) { m = m * ${2 ** n}; e = e - ${n}; }`).join("\n")}
+  if (m > 1.4142135623730951) { m = m * 0.5; e = e + 1; }
+  const f = m - 1;
+  const s = f * f;
+  const rest = s * f * (${horner("f", logP)}) - s * 0.5;`;
+
+/** log of 0, of negatives, of infinity and NaN. */
+const poles = `if (x === 0) { y = -inf; }
+  if (x < 0) { y = nan; }
+  if (x === inf) { y = inf; }
+  let odd = 1;
+  if (x === x) { odd = 0; }
+  if (odd > 0.5) { y = x; }
+  return y;`;
+
+const log = `function slLog(x, inf, nan) {
+  ${split}
+  let y = e * ${ln2High} + (f + (rest - e * ${ln2Low}));
+  ${poles}
+}`;
+
+const log2 = `function slLog2(x, inf, nan) {
+  ${split}
+  let y = e + (f + (f * ${Math.LOG2E - 1} + (rest * ${Math.LOG2E - 1} + rest)));
+  ${poles}
+}`;
+
+const log1p = `function slLog1p(x, inf, nan) {
+  const w = x + 1;
+  const lost = x - (w - 1);
+  let y = slLog(w, inf, nan);
+  if (w > 0) { if (x < 1e9) { y = y + lost / w; } }
+  if (Math.abs(x) < 2.9802322387695312e-8) { y = x; }
+  return y;
+}`;
+
+const tanh = `function slTanh(x, inf) {
+  const t = Math.abs(x);
+  const s = x * x;
+  let y = x + s * x * (${horner("s", tanhP)});
+  if (t >= 0.6) {
+    const c = Math.min(t, 9.1);
+    const u = 1 - 2 / (slExp(c + c, inf) + 1);
+    y = u;
+    if (x < 0) { y = -u; }
+  }
+  return y;
+}`;
+
+const sigmoid = `function slSigmoid(x, inf) {
+  const z = slExp(-Math.abs(x), inf);
+  let top = 1;
+  if (x < 0) { top = z; }
+  let y = top / (z + 1);
+  let odd = 1;
+  if (x === x) { odd = 0; }
+  if (odd > 0.5) { y = x; }
+  return y;
+}`;
+
+const erf = `function slErf(x, inf) {
+  const t = Math.abs(x);
+  const s = x * x;
+  let y = x + x * (${horner("s", erfP)});
+  if (t >= 1) {
+    const c = Math.min(t, 4);
+    const u = 1 - slExp(-(${horner("c", erfTail)}), inf);
+    y = u;
+    if (x < 0) { y = -u; }
+  }
+  return y;
+}`;
+
+const wave = (name: string, turn: number): string => `function ${name}(x) {
+  const n = Math.floor(x * ${2 / Math.PI} + 0.5);
+  const r = ((x - n * ${halfPi[0]}) - n * ${halfPi[1]}) - n * ${halfPi[2]};
+  const s = r * r;
+  const sine = r + s * r * (${horner("s", sinS)});
+  const cosine = 1 - s * 0.5 + s * s * (${horner("s", cosC)});
+  const turns = n + ${turn};
+  const half = Math.floor(turns * 0.5);
+  let y = sine;
+  if (turns - half * 2 > 0.5) { y = cosine; }
+  if (half - Math.floor(half * 0.5) * 2 > 0.5) { y = -y; }
+  return y;
+}`;
+
+/** Whole powers by multiplication, exact where f32 is; others by logarithm. */
+const pow = `function slPow(x, y, inf, nan) {
+  const t = Math.abs(y);
+  const whole = Math.floor(t);
+  let result = 1;
+  if (whole === t && t <= 64) {
+    let base = x;
+    let left = t;
+    for (let i = 0; i < 7; i++) {
+      const next = Math.floor(left * 0.5);
+      if (left - next * 2 > 0.5) { result = result * base; }
+      base = base * base;
+      left = next;
+    }
+    if (y < 0) { result = 1 / result; }
+    if (y < 0 && x === 0) { result = inf; }
+  } else {
+    const size = Math.abs(x);
+    result = slExp2(y * slLog2(size, inf, nan), inf);
+    if (x < 0) {
+      if (whole === t) {
+        const half = Math.floor(t * 0.5);
+        if (t - half * 2 > 0.5) { result = -result; }
+      } else {
+        result = nan;
+      }
+    }
+    let odd = 1;
+    if (y === y) { odd = 0; }
+    if (odd > 0.5) { result = y; }
+  }
+  return result;
+}`;
+
+/**
+ * Threefry-2x32-20 on limbs of 16 bits, which f32 adds and shifts exactly; exclusive or is the one bit operation every
+ * mode has for small whole numbers. The result is that of `uniformF32(threefry2x32(k0, k1, index, counter)[0])`.
+ */
+const uniform = (() => {
+  const lines: string[] = [];
+  let n = 0;
+  const fresh = (expression: string): string => {
+    lines.push(`  const t${n} = ${expression};`);
+    return `t${n++}`;
+  };
+  type Limbs = readonly [hi: string, lo: string];
+  const add = (a: Limbs, b: Limbs, extra = 0): Limbs => {
+    const low = fresh(`${a[1]} + ${b[1]}${extra === 0 ? "" : ` + ${extra}`}`);
+    const carry = fresh(`Math.floor(${low} * ${2 ** -16})`);
+    const high = fresh(`${a[0]} + ${b[0]} + ${carry}`);
+    const wrapped = fresh(`${high} - Math.floor(${high} * ${2 ** -16}) * 65536`);
+    return [wrapped, fresh(`${low} - ${carry} * 65536`)];
+  };
+  const xor = (a: Limbs, b: Limbs): Limbs => [fresh(`${a[0]} ^ ${b[0]}`), fresh(`${a[1]} ^ ${b[1]}`)];
+  const rotate = ([hi, lo]: Limbs, by: number): Limbs => {
+    if (by >= 16) return rotate([lo, hi], by - 16);
+    if (by === 0) return [hi, lo];
+    const cut = 2 ** (16 - by);
+    const [a, b] = [hi, lo].map((limb) => fresh(`Math.floor(${limb} * ${1 / cut})`));
+    return [fresh(`(${hi} - ${a} * ${cut}) * ${2 ** by} + ${b}`), fresh(`(${lo} - ${b} * ${cut}) * ${2 ** by} + ${a}`)];
+  };
+  const [k0, k1]: Limbs[] = [
+    ["k0h", "k0l"],
+    ["k1h", "k1l"],
+  ];
+  const high = fresh(`Math.floor(index * ${2 ** -16})`);
+  const start: Limbs = [high, fresh(`index - ${high} * 65536`)];
+  // The parity constant 0x1bd11bda.
+  const parity: Limbs = [fresh("0x1bd1"), fresh("0x1bda")].map((t) => t) as unknown as Limbs;
+  const keys = [k0, k1, xor(xor(parity, k0), k1)];
+  let x0 = add(start, keys[0]);
+  let x1 = add(["ch", "cl"], keys[1]);
+  for (let group = 0; group < 5; group++) {
+    for (const r of threefryRotations[group & 1]) {
+      x0 = add(x0, x1);
+      x1 = xor(rotate(x1, r), x0);
+    }
+    x0 = add(x0, keys[(group + 1) % 3]);
+    x1 = add(x1, keys[(group + 2) % 3], group + 1);
+  }
+  const value = `(${x0[0]} * 256 + Math.floor(${x0[1]} * ${2 ** -8})) * ${2 ** -24}`;
+  return `function slUniform(k0h, k0l, k1h, k1l, ch, cl, index) {\n${lines.join("\n")}\n  return ${value};\n}`;
+})();
+
+const sources: Record<HelperName, string> = {
+  slPower2: power2,
+  slExp: exp,
+  slExp2: exp2,
+  slExpm1: expm1,
+  slLog: log,
+  slLog2: log2,
+  slLog1p: log1p,
+  slTanh: tanh,
+  slSigmoid: sigmoid,
+  slErf: erf,
+  slSin: wave("slSin", 0),
+  slCos: wave("slCos", 1),
+  slPow: pow,
+  slUniform: uniform,
+};
+
+/** The sources of helpers and of those they call, callees first. */
+export function helperSource(names: Iterable<HelperName>): string[] {
+  const found = new Set<HelperName>();
+  const visit = (name: HelperName): void => {
+    for (const other of needs[name] ?? []) visit(other);
+    found.add(name);
+  };
+  for (const name of names) visit(name);
+  return [...found].map((name) => sources[name]);
+}

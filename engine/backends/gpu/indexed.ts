@@ -1,0 +1,92 @@
+// Scatter and sort, as gathers: every thread finds what ends at its own place.
+
+import type { ScatterKernel, SortKernel } from "../../compile/ir.ts";
+import type { Steps } from "./steps.ts";
+import type { Writer } from "./writer.ts";
+
+/** x, index, updates -> out. Each element looks through all indices of its line. */
+export function emitScatter(steps: Steps, kernel: ScatterKernel, [x, index, updates]: readonly number[]): number {
+  const { outer, bound, count, inner } = kernel;
+  return steps.emit("a scatter", outer * bound * inner, (w) => {
+    const t = w.const("this.thread.x");
+    const [o, at, i] = w.unravel(t, [outer, bound, inner]);
+    const sum = w.let(w.read(x, t));
+    w.loop(count, (j) => {
+      const from = w.const(`(${o} * ${count} + ${j}) * ${inner} + ${i}`);
+      w.if(`${w.read(index, from)} === ${at}`, () => w.line(`${sum} = ${sum} + ${w.read(updates, from)};`));
+    });
+    return sum;
+  });
+}
+
+/**
+ * x -> the order of each row: sorted runs of 1, 2, 4, ... are merged, each thread finding by bisection how many elements
+ * of the left run come before its place. Equal keys keep their order, NaN comes last.
+ */
+export function emitSort(steps: Steps, kernel: SortKernel, x: number): number {
+  const { rows, length } = kernel;
+  const size = rows * length;
+  let order = steps.emit("a sort", size, (w) => {
+    const [, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
+    return w.const(at);
+  });
+  for (let run = 1; run < length; run *= 2) order = mergeRuns(steps, kernel, x, order, run);
+  return order;
+}
+
+function mergeRuns(
+  steps: Steps,
+  { rows, length, descending }: SortKernel,
+  x: number,
+  order: number,
+  run: number,
+): number {
+  return steps.emit("a sort", rows * length, (w) => {
+    const [row, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
+    const start = w.const(`${row} * ${length}`);
+    const [pair, place] = w.divide(at, 2 * run, length);
+    const left = w.const(pair === "0" ? "0" : `${pair} * ${2 * run}`);
+    const middle = w.const(`Math.min(${length}, ${left} + ${run})`);
+    const end = w.const(`Math.min(${length}, ${left} + ${2 * run})`);
+    const [leftSide, rightSide] = [w.const(`${middle} - ${left}`), w.const(`${end} - ${middle}`)];
+    const within = w.const(place);
+    const key = (position: string) => {
+      const inRow = w.const(`Math.max(0, Math.min(${length - 1}, ${position}))`);
+      return w.const(w.read(x, `${start} + ${w.const(w.read(order, `${start} + ${inRow}`))}`));
+    };
+    // How many of the first `within` merged elements are from the left run.
+    const low = w.let(`Math.max(0, ${within} - ${rightSide})`);
+    const high = w.let(`Math.min(${within}, ${leftSide})`);
+    w.loop(Math.ceil(Math.log2(run)) + 1, () => {
+      w.if(`${low} < ${high}`, () => {
+        const guess = w.const(`Math.floor((${low} + ${high}) * 0.5)`);
+        const other = w.const(`${within} - ${guess} - 1`);
+        const takesLeft = isBefore(w, key(`${left} + ${guess}`), key(`${middle} + ${other}`), descending);
+        w.if(`${takesLeft} > 0.5`, () => w.line(`${low} = ${guess} + 1;`));
+        w.if(`${takesLeft} < 0.5`, () => w.line(`${high} = ${guess};`));
+      });
+    });
+    const rightAt = w.const(`${within} - ${low}`);
+    const fromLeft = w.let("0");
+    w.if(`${low} < ${leftSide}`, () => {
+      w.line(`${fromLeft} = 1;`);
+      w.if(`${rightAt} < ${rightSide}`, () => {
+        const first = isBefore(w, key(`${left} + ${low}`), key(`${middle} + ${rightAt}`), descending);
+        w.line(`${fromLeft} = ${first};`);
+      });
+    });
+    const from = w.let(`${middle} + ${rightAt}`);
+    w.if(`${fromLeft} > 0.5`, () => w.line(`${from} = ${left} + ${low};`));
+    return w.const(w.read(order, `${start} + Math.max(0, Math.min(${length - 1}, ${from}))`));
+  });
+}
+
+/** Whether the left key comes first: it is not beyond the right one, which a NaN always is. */
+function isBefore(w: Writer, left: string, right: string, descending: boolean): string {
+  const first = w.let("0");
+  w.if(`${left} ${descending ? ">=" : "<="} ${right}`, () => w.line(`${first} = 1;`));
+  const odd = w.let("1");
+  w.if(`${right} === ${right}`, () => w.line(`${odd} = 0;`));
+  w.if(`${odd} > 0.5`, () => w.line(`${first} = 1;`));
+  return first;
+}

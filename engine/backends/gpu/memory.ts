@@ -1,0 +1,177 @@
+// Values on the device that belong to a storage. They are there before they are computed: a cell is filled when the
+// run that makes it has finished, so that runs can be queued on what earlier runs will leave.
+
+import { type DType, type HostArray, hostArray } from "../../dtype.ts";
+import { ShapeError, SluiceError } from "../../errors.ts";
+import type { DeviceMemory, Storage } from "../../graph/storage.ts";
+import type { Device } from "./device.ts";
+import type { Handle } from "./library.ts";
+import { maxElements } from "./writer.ts";
+
+/** A buffer of the device, or values of the host to send there; shared by counting. */
+export class Held {
+  readonly #device: Device;
+  #handle: Handle | undefined;
+  #uses = 1;
+
+  constructor(device: Device, handle: Handle) {
+    this.#device = device;
+    this.#handle = handle;
+  }
+
+  get handle(): Handle {
+    if (this.#handle === undefined) throw new SluiceError("gpu", "a buffer was used after its release");
+    return this.#handle;
+  }
+
+  retain(): this {
+    this.#uses += 1;
+    return this;
+  }
+
+  release(): void {
+    this.#uses -= 1;
+    if (this.#uses > 0 || this.#handle === undefined) return;
+    this.#device.drop(this.#handle);
+    this.#handle = undefined;
+  }
+}
+
+/** The values of a storage as the device will have them. */
+export class Cell implements DeviceMemory {
+  readonly device: Device;
+  readonly dtype: DType;
+  readonly length: number;
+  /** Known on the host: to be uploaded when the device needs it, or never to be there (random keys). */
+  host: HostArray | undefined;
+  #held: Held | undefined;
+  #failure: unknown;
+  #filled: boolean;
+  #uses = 1;
+  #owned = true;
+  readonly #queue: Queue;
+
+  constructor(queue: Queue, dtype: DType, length: number, host?: HostArray) {
+    this.device = queue.device;
+    this.#queue = queue;
+    this.dtype = dtype;
+    this.length = length;
+    this.host = host;
+    this.#filled = host !== undefined;
+  }
+
+  /** One more use beside the owner's: a run that is to read or fill it. */
+  retain(): this {
+    this.#uses += 1;
+    return this;
+  }
+
+  drop(): void {
+    this.#uses -= 1;
+    if (this.#uses !== 0) return;
+    this.#held?.release();
+    this.#held = undefined;
+  }
+
+  /** The storage lets go of it. */
+  release(): void {
+    if (!this.#owned) return;
+    this.#owned = false;
+    dropped.unregister(this);
+    this.drop();
+  }
+
+  /** Fills the cell; it takes over one use of `held`. */
+  fill(held: Held | undefined): void {
+    this.#filled = true;
+    if (this.#uses > 0) this.#held = held;
+    else held?.release();
+  }
+
+  fail(cause: unknown): void {
+    this.#failure = cause;
+  }
+
+  /** Throws what went wrong in the run that was to fill the cell. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#filled) throw new SluiceError("gpu", "a value is read before it was computed");
+  }
+
+  /** The buffer, uploaded if it has to be. Only inside the queue. */
+  onDevice(): Held | Promise<Held> {
+    this.check();
+    if (this.#held !== undefined) return this.#held;
+    const values = toFloats(this.host as HostArray);
+    const keep = (handle: Handle): Held => {
+      this.#held = new Held(this.device, handle);
+      return this.#held;
+    };
+    const handle = this.device.upload(values);
+    return handle instanceof Promise ? handle.then(keep) : keep(handle);
+  }
+
+  /** The values. A promise where the device is asynchronous. */
+  read(): HostArray | Promise<HostArray> {
+    if (this.host !== undefined) return this.host;
+    this.retain();
+    return this.#queue.run(() => {
+      try {
+        this.check();
+        if (this.#held === undefined) return hostArray(this.dtype, this.length);
+        const values = this.device.read(this.#held.handle, this.length);
+        return values instanceof Promise ? values.then((v) => this.#typed(v)) : this.#typed(values);
+      } finally {
+        this.drop();
+      }
+    });
+  }
+
+  #typed(values: Float32Array): HostArray {
+    if (this.dtype === "f32") return values.length === this.length ? values : values.slice(0, this.length);
+    const typed = hostArray(this.dtype, this.length);
+    typed.set(values.length === this.length ? values : values.subarray(0, this.length));
+    return typed;
+  }
+}
+
+/** Host values as the device holds them. Throws a ShapeError for whole numbers that f32 would change. */
+function toFloats(values: HostArray): Float32Array {
+  if (values instanceof Float32Array) return values;
+  if (values instanceof Int32Array) {
+    for (const value of values) {
+      if (Math.abs(value) > maxElements) {
+        throw new ShapeError("gpu", `i32 values are exact up to ${maxElements} on this backend, got ${value}`);
+      }
+    }
+  }
+  return Float32Array.from(values);
+}
+
+/** Runs jobs one after the other: at once where the device is synchronous, else as promises. */
+export class Queue {
+  readonly device: Device;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  run<T>(job: () => T | Promise<T>): T | Promise<T> {
+    if (this.device.synchronous) return job();
+    const result = this.#tail.then(job);
+    // Whoever waits hears of a failure; the queue goes on, and an unread failure is no crash of the process.
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Backstop for storages that are dropped without being released. */
+const dropped = new FinalizationRegistry<Cell>((cell) => cell.release());
+
+/** Makes a cell the memory of a storage, in place of what it had. */
+export function attach(storage: Storage, cell: Cell): void {
+  storage.device?.release();
+  storage.device = cell;
+  dropped.register(storage, cell, cell);
+}

@@ -1,0 +1,190 @@
+// Program -> plan: its steps on the device, its part on the host, and when each slot is no longer needed.
+
+import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
+import { bytesPerElement } from "../../dtype.ts";
+import { DTypeError } from "../../errors.ts";
+import { emitContract, emitGrouped } from "./contract.ts";
+import { type HostPart, hostPart } from "./host.ts";
+import { emitScatter, emitSort } from "./indexed.ts";
+import { emitLoop, type KeySource } from "./loop.ts";
+import { emitScan } from "./scan.ts";
+import { type Step, Steps } from "./steps.ts";
+
+/** A random key of the plan: evaluated on the host before the steps. */
+export interface PlannedKey extends KeySource {
+  /** Buffers of the kernel's arguments. */
+  readonly args: readonly number[];
+  /** How many host calls come before it. */
+  readonly after: number;
+}
+
+/** A slot the device needs that holds a host buffer's value at some point. */
+export interface HostUpload {
+  readonly slot: number;
+  readonly buffer: number;
+  readonly after: number;
+}
+
+export interface Plan {
+  readonly program: Program;
+  readonly steps: readonly Step[];
+  readonly lengths: readonly number[];
+  readonly host: HostPart;
+  readonly hostCalls: readonly KernelCall[];
+  readonly uploads: readonly HostUpload[];
+  readonly keys: readonly PlannedKey[];
+  /** Slot of each input of the program; undefined where the device does not read it. */
+  readonly inputs: readonly (number | undefined)[];
+  /** Slot of each output; undefined where it is on the host. */
+  readonly outputs: readonly (number | undefined)[];
+  /** Slots to let go of after each step. */
+  readonly dead: readonly (readonly number[])[];
+}
+
+export interface PlanOptions {
+  /** Array arguments a kernel may have. */
+  readonly maxArrays: number;
+  /** Whether threads may return four values. */
+  readonly tiles: boolean;
+}
+
+/** Plans a program. Throws a DTypeError for f64 and a ShapeError for tensors the device cannot address. */
+export function planProgram(program: Program, options: PlanOptions): Plan {
+  return new Planner(program, options).plan();
+}
+
+class Planner {
+  readonly #program: Program;
+  readonly #options: PlanOptions;
+  readonly #steps: Steps;
+  readonly #slots: (number | undefined)[];
+  readonly #host: HostPart;
+  readonly #hostCalls: KernelCall[] = [];
+  readonly #uploads: HostUpload[] = [];
+  readonly #keys: PlannedKey[] = [];
+
+  constructor(program: Program, options: PlanOptions) {
+    this.#program = program;
+    this.#options = options;
+    this.#steps = new Steps(options.maxArrays);
+    this.#slots = program.buffers.map(() => undefined);
+    this.#host = hostPart(program);
+  }
+
+  plan(): Plan {
+    const program = this.#program;
+    refuseDoubles(program);
+    const inputs = program.inputs.map((buffer) => {
+      if (this.#host.buffers.has(buffer)) return undefined;
+      this.#slots[buffer] ??= this.#steps.slot(program.buffers[buffer].length);
+      return this.#slots[buffer];
+    });
+    program.calls.forEach((call, at) => {
+      if (this.#host.calls.has(at)) this.#hostCalls.push(call);
+      else this.#call(call);
+    });
+    // All are read before any is written.
+    const copied = program.copies.map(([from]) => this.#slots[from]);
+    program.copies.forEach(([, to], i) => {
+      this.#slots[to] = copied[i];
+    });
+    const outputs = program.outputs.map((buffer) =>
+      this.#host.buffers.has(buffer) ? undefined : this.#output(buffer),
+    );
+    return {
+      program,
+      steps: this.#steps.list,
+      lengths: this.#steps.lengths,
+      host: this.#host,
+      hostCalls: this.#hostCalls,
+      uploads: this.#uploads,
+      keys: this.#keys,
+      inputs,
+      outputs,
+      dead: deadAfter(this.#steps.list, inputs, outputs),
+    };
+  }
+
+  /** Results without elements are written by nothing. */
+  #output(buffer: number): number {
+    return this.#slots[buffer] ?? this.#steps.slot(this.#program.buffers[buffer].length);
+  }
+
+  #call(call: KernelCall): void {
+    const kernel = this.#program.kernels[call.kernel];
+    const slots = call.args.map((buffer, i) => this.#read(buffer, kernel.args[i].mode));
+    const operands = slots.slice(0, -1) as number[];
+    const write = (slot: number): void => {
+      slots[slots.length - 1] = slot;
+    };
+    switch (kernel.kind) {
+      case "loop":
+        emitLoop(this.#steps, kernel, slots, this.#lengthsOf(call), (source) => this.#key(source, call));
+        break;
+      case "contract":
+        write(emitContract(this.#steps, kernel, operands, this.#options.tiles));
+        break;
+      case "grouped":
+        write(emitGrouped(this.#steps, kernel, operands));
+        break;
+      case "scatter":
+        write(emitScatter(this.#steps, kernel, operands));
+        break;
+      case "scan":
+        write(emitScan(this.#steps, kernel, operands));
+        break;
+      case "sort":
+        write(emitSort(this.#steps, kernel, operands[0]));
+    }
+    call.args.forEach((buffer, i) => {
+      if (kernel.args[i].mode !== "read") this.#slots[buffer] = slots[i];
+    });
+  }
+
+  #lengthsOf({ args }: KernelCall): number[] {
+    return args.map((buffer) => this.#program.buffers[buffer].length);
+  }
+
+  /** The slot of an argument. Writers of a part see what is there already. */
+  #read(buffer: number, mode: string): number | undefined {
+    if (!this.#host.buffers.has(buffer) || mode === "write") return this.#slots[buffer];
+    const slot = this.#steps.slot(this.#program.buffers[buffer].length);
+    this.#uploads.push({ slot, buffer, after: this.#hostCalls.length });
+    return slot;
+  }
+
+  #key(source: KeySource, { args }: KernelCall): number {
+    const { stage, words } = source;
+    const known = this.#keys.findIndex(
+      (key) => key.stage === stage && key.args === args && key.words.join() === words.join(),
+    );
+    return known >= 0 ? known : this.#keys.push({ ...source, args, after: this.#hostCalls.length }) - 1;
+  }
+}
+
+function refuseDoubles({ buffers, kernels }: Program): void {
+  const wide = (kernel: LoopKernel): boolean =>
+    kernel.stages.some((stage) => stage.instrs.some((instr) => instr.dtype === "f64"));
+  if (
+    buffers.some((buffer) => bytesPerElement(buffer.dtype) === 8) ||
+    kernels.some((kernel) => kernel.kind === "loop" && wide(kernel))
+  ) {
+    throw new DTypeError("gpu", "there is no f64 on this backend; cast to f32, or use the wasm backend");
+  }
+}
+
+/** Slots that the program made and nothing reads after a step. */
+function deadAfter(
+  steps: readonly Step[],
+  inputs: readonly (number | undefined)[],
+  outputs: readonly (number | undefined)[],
+): number[][] {
+  const last = new Map<number, number>();
+  steps.forEach((step, at) => {
+    for (const slot of [...step.inputs, step.output]) last.set(slot, at);
+  });
+  const kept = new Set([...inputs, ...outputs]);
+  const dead: number[][] = steps.map(() => []);
+  for (const [slot, at] of last) if (!kept.has(slot)) dead[at].push(slot);
+  return dead;
+}
