@@ -5,11 +5,14 @@ import { isReduce } from "../graph/vocabulary.ts";
 import { sizeOf } from "../shape.ts";
 import { type Cluster, type Clustering, cluster } from "./cluster.ts";
 import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
+import { kernelKey } from "./key.ts";
 import { isOpaque, type Legal, legalize } from "./legalize.ts";
 import { type Buffers, lowerCluster } from "./lower.ts";
 import { opaqueKernel } from "./opaque.ts";
 import { overwritable, planMemory, type Unplanned } from "./plan.ts";
+import { repeatKernel } from "./repeat.ts";
 import { simplify } from "./simplify.ts";
+import { trimScans } from "./trim.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
 import { identityAccess } from "./view.ts";
 
@@ -23,9 +26,9 @@ export interface CompileOptions {
 
 /** Compiles a graph to a program of kernels. */
 export function compileGraph(graph: Graph, options: CompileOptions = {}): Program {
-  const legal = legalize(simplify(graph));
+  const legal = legalize(trimScans(simplify(graph)));
   const clustering = cluster(legal, options.fuse ?? true);
-  const unplanned = new Assembly(graph, legal, clustering).assemble();
+  const unplanned = new Assembly(graph, legal, clustering, options).assemble();
   return { ...unplanned, arena: planMemory(unplanned, options.plan ?? true) };
 }
 
@@ -39,11 +42,13 @@ class Assembly implements Buffers {
   readonly #kernels: Kernel[] = [];
   readonly #kernelKeys = new Map<string, number>();
   readonly #calls: KernelCall[] = [];
+  readonly #options: CompileOptions;
 
-  constructor(graph: Graph, legal: Legal, clustering: Clustering) {
+  constructor(graph: Graph, legal: Legal, clustering: Clustering, options: CompileOptions) {
     this.#graph = graph;
     this.#legal = legal;
     this.#clustering = clustering;
+    this.#options = options;
   }
 
   assemble(): Unplanned {
@@ -81,6 +86,21 @@ class Assembly implements Buffers {
 
   #buffer(vertex: Vertex, role: Buffer["role"]): number {
     return this.#buffers.push({ dtype: vertex.dtype, length: sizeOf(vertex.shape), role }) - 1;
+  }
+
+  /** A scan: its body's program in a loop. States that nobody reads afterwards get memory of their own. */
+  #scan(v: Vertex): void {
+    const { body } = v.as("scan");
+    const kernel = repeatKernel(body, (graph) => compileGraph(graph, this.#options), this.#options.plan ?? true);
+    const parts = this.#legal.order.filter((part) => part.op === "part" && part.inputs[0] === v);
+    const results = body.results.map((node, i) => {
+      const part = parts.find((p) => p.as("part").index === i);
+      if (part !== undefined) return this.of(part);
+      return this.#buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), role: "temporary" }) - 1;
+    });
+    const arena = this.#buffers.push({ dtype: "bool", length: kernel.body.arena.bytes, role: "temporary" }) - 1;
+    const inputs = v.inputs.map((x) => this.of(throughMovement(x, identityAccess(x.shape))[0]));
+    this.#call(kernel, [...inputs, ...results, arena]);
   }
 
   /** What must end up in memory: results, parts of concatenations, and whatever another kernel reads. */
@@ -128,6 +148,7 @@ class Assembly implements Buffers {
   #emit(c: Cluster, stored: ReadonlySet<Vertex>): void {
     if (c.domain === undefined) {
       const [v] = c.members;
+      if (v.op === "scan") this.#scan(v);
       const made = isOpaque(v) ? opaqueKernel(v) : undefined;
       if (made !== undefined) this.#call(made.kernel, [...made.operands.map((x) => this.of(x)), this.of(v)]);
       return;
@@ -140,9 +161,7 @@ class Assembly implements Buffers {
   }
 
   #call(kernel: Kernel, args: readonly number[]): void {
-    const key = JSON.stringify(kernel, (_, value: unknown) =>
-      typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `#${1 / value}:${value}` : value,
-    );
+    const key = kernelKey(kernel);
     const at = this.#kernelKeys.get(key) ?? this.#kernels.push(kernel) - 1;
     this.#kernelKeys.set(key, at);
     this.#calls.push({ kernel: at, args });

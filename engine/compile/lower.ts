@@ -7,6 +7,7 @@ import { type Cluster, type Clustering, levelOf } from "./cluster.ts";
 import { collapse } from "./collapse.ts";
 import type { Domain } from "./domain.ts";
 import type { Fold, Instr, KernelArg, LoopKernel, Stage, Store } from "./ir.ts";
+import { instrKey } from "./key.ts";
 import { schedulePasses } from "./passes.ts";
 import { spaceOf } from "./space.ts";
 import { isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
@@ -188,7 +189,7 @@ class StageBuilder {
   }
 
   #emit(instr: Instr): number {
-    const key = JSON.stringify(instr, (_, value: unknown) => (typeof value === "number" ? numberKey(value) : value));
+    const key = instrKey(instr);
     const at = this.#known.get(key) ?? this.instrs.push(instr) - 1;
     this.#known.set(key, at);
     return at;
@@ -276,10 +277,6 @@ class StageBuilder {
     });
   }
 }
-
-/** JSON has no NaN, Inf or -0; constants that differ in them are different. */
-const numberKey = (value: number): number | string =>
-  Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value);
 
 function hasPad(x: Vertex): boolean {
   for (let at = x; isMove(at); at = at.inputs[0]) if (at.op === "pad") return true;
