@@ -30,7 +30,7 @@ const bounds: Partial<Record<ScalarFn, number>> = {
   sin: 1.5,
   cos: 1.5,
   tanh: 1.4,
-  sigmoid: 2.3,
+  sigmoid: 2,
   erf: 1.4,
   pow: 0.52,
 };
