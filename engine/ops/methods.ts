@@ -4,8 +4,8 @@
 import { Tensor } from "../tensor.ts";
 import * as activations from "./activations.ts";
 import * as attention from "./attention.ts";
-import * as cumulative from "./cumulative.ts";
 import * as conv from "./conv.ts";
+import * as cumulative from "./cumulative.ts";
 import * as elementwise from "./elementwise.ts";
 import * as grouped from "./grouped.ts";
 import * as indexing from "./indexing.ts";
@@ -17,25 +17,32 @@ import * as reduce from "./reduce.ts";
 import * as slicing from "./slicing.ts";
 import * as sorting from "./sorting.ts";
 
-/** Every operation that is a method, by name. */
-export const methods = {
-  ...elementwise,
-  ...activations,
-  ...reduce,
+/** Modules whose functions are methods. */
+const modules = [
+  elementwise,
+  activations,
+  reduce,
+  movement,
+  slicing,
+  linalg,
+  normalize,
+  attention,
+  indexing,
+  sorting,
+  grouped,
+  conv,
+  pool,
+  cumulative,
   // A function cannot be called `var`, a method can.
-  var: reduce.variance,
-  ...movement,
-  ...slicing,
-  ...linalg,
-  ...normalize,
-  ...attention,
-  ...indexing,
-  ...sorting,
-  ...grouped,
-  ...conv,
-  ...pool,
-  ...cumulative,
-};
+  { var: reduce.variance },
+] as const;
+
+type Together<Union> = (Union extends unknown ? (x: Union) => void : never) extends (x: infer All) => void
+  ? All
+  : never;
+
+/** Every operation that is a method, by name. Typed by its modules, so that docstrings survive in declaration files. */
+export const methods: Together<(typeof modules)[number]> = Object.assign({}, ...modules);
 
 /** A function of a tensor and more, as a method of that tensor. */
 type Method<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
