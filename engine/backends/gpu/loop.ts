@@ -79,9 +79,9 @@ class LoopLowering {
         register,
         slot: this.#fold(stage, op, value, register),
       }));
-      const stored = stage.stores.map((store) => ({ arg: store.arg, slot: this.#store(stage, store) }));
+      // Loads see the slots from before the stage; two parts of one result build on each other.
+      for (const store of stage.stores) this.#slots[store.arg] = this.#store(stage, store);
       for (const { register, slot } of folded) this.#registers[register] = { slot };
-      for (const { arg, slot } of stored) this.#slots[arg] = slot;
     }
   }
 

@@ -2,7 +2,7 @@
 
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
-import { DTypeError } from "../../errors.ts";
+import { DTypeError, SluiceError } from "../../errors.ts";
 import { emitContract, emitGrouped } from "./contract.ts";
 import { type HostPart, hostPart } from "./host.ts";
 import { emitScatter, emitSort } from "./indexed.ts";
@@ -135,6 +135,9 @@ class Planner {
         break;
       case "sort":
         write(emitSort(this.#steps, kernel, operands[0]));
+        break;
+      default:
+        throw new SluiceError("gpu", `there is no code for ${kernel.kind} kernels on this backend yet`);
     }
     call.args.forEach((buffer, i) => {
       if (kernel.args[i].mode !== "read") this.#slots[buffer] = slots[i];

@@ -61,6 +61,8 @@ export function applyFn(w: Writer, fn: ScalarFn, from: DType, to: DType, args: r
       return choose(w, `${x} === ${y}`, "0", "1");
     case "where":
       return choose(w, `${x} > 0.5`, y, z);
+    case "after":
+      return x;
     case "cast":
       return cast(w, from, to, x);
     case "sign": {
