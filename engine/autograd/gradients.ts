@@ -17,15 +17,33 @@ export function gradients(
   targets: readonly Node[],
   ends: ReadonlySet<Node> = new Set(),
 ): (Node | undefined)[] {
-  if (!sameShape(output.shape, seed.shape)) {
+  return gradientsOfAll([[output, seed]], targets, ends);
+}
+
+/** `gradients` of several outputs added up, each with its seed. */
+export function gradientsOfAll(
+  outputs: readonly (readonly [output: Node, seed: Node])[],
+  targets: readonly Node[],
+  ends: ReadonlySet<Node>,
+): (Node | undefined)[] {
+  for (const [output, seed] of outputs) {
+    if (sameShape(output.shape, seed.shape)) continue;
     throw new GradientError(
       "gradients",
       `the seed's shape ${formatShape(seed.shape)} is not the output's ${formatShape(output.shape)}`,
     );
   }
-  const order = topological([output], (node) => (node.tracked && !ends.has(node) ? node.inputs : []));
+  const order = topological(
+    outputs.map(([output]) => output),
+    (node) => (node.tracked && !ends.has(node) ? node.inputs : []),
+  );
   const useful = dependents(order, targets);
-  const sums = new Map<Node, Node>([[output, seed]]);
+  const sums = new Map<Node, Node>();
+  const give = (node: Node, share: Node): void => {
+    const sum = sums.get(node);
+    sums.set(node, sum === undefined ? share : added(sum, share));
+  };
+  for (const [output, seed] of outputs) give(output, seed);
   for (const node of order.toReversed()) {
     const g = sums.get(node);
     if (g === undefined || !useful.has(node) || node.inputs.length === 0 || ends.has(node)) continue;
@@ -34,12 +52,23 @@ export function gradients(
     const shares = row.vjp(build, g, node, node.inputs);
     node.inputs.forEach((input, i) => {
       const share = shares[i];
-      if (share === undefined || !useful.has(input)) return;
-      const sum = sums.get(input);
-      sums.set(input, sum === undefined ? share : build.add(sum, share));
+      if (share !== undefined && useful.has(input)) give(input, share);
     });
   }
   return targets.map((target) => sums.get(target));
+}
+
+/** The sum of two gradients of one node; of a node with several results, result by result. */
+function added(sum: Node, share: Node): Node {
+  if (share.op !== "tuple") return build.add(sum, share);
+  const all = new Map<number, Node>();
+  for (const tuple of [sum, share] as Node<"tuple">[]) {
+    tuple.attrs.slots.forEach((slot, i) => {
+      const before = all.get(slot);
+      all.set(slot, before === undefined ? tuple.inputs[i] : build.add(before, tuple.inputs[i]));
+    });
+  }
+  return build.apply("tuple", [...all.values()], { slots: [...all.keys()] });
 }
 
 /** The nodes of `order` (inputs first) that some target is an ancestor of, targets included. */

@@ -4,7 +4,7 @@ import type { Kernel, KernelCall, LoopKernel, Program } from "./ir.ts";
 import { bytesOf } from "./plan.ts";
 
 export function explainProgram(program: Program): string {
-  const lines = program.calls.map((call, i) => `${String(i).padStart(4)}  ${describe(program, call)}`);
+  const lines = program.calls.flatMap((call, i) => describeAll(program, call, String(i).padStart(4)));
   const state = program.buffers.filter((b) => b.role === "state").reduce((sum, b) => sum + bytesOf(b), 0);
   const total = program.buffers.filter((b) => b.role !== "state").reduce((sum, b) => sum + bytesOf(b), 0);
   const summary =
@@ -12,6 +12,14 @@ export function explainProgram(program: Program): string {
     `arena ${program.arena.bytes} bytes for ${total} bytes of values; state ${state} bytes; ` +
     `${program.copies.length} state copies`;
   return [summary, ...lines].join("\n");
+}
+
+/** A call, and for a loop the calls of its body. */
+function describeAll(program: Program, call: KernelCall, label: string): string[] {
+  const kernel = program.kernels[call.kernel];
+  const inner = kernel.kind === "repeat" ? kernel.body : undefined;
+  const below = inner?.calls.flatMap((step, i) => describeAll(inner, step, `${" ".repeat(label.length)}  ${i}`)) ?? [];
+  return [`${label}  ${describe(program, call)}`, ...below];
 }
 
 function describe(program: Program, call: KernelCall): string {
@@ -42,6 +50,8 @@ function title(kernel: Kernel): string {
       return `scatterAdd[${kernel.outer}x${kernel.count}->${kernel.bound}x${kernel.inner}]`;
     case "scan":
       return `scan[${kernel.outer}x${kernel.length}x${kernel.inner}] ${kernel.fn}${kernel.reverse ? " reversed" : ""}`;
+    case "repeat":
+      return `repeat[${kernel.length}]${kernel.reverse ? " reversed" : ""} ${kernel.body.calls.length} kernel calls`;
     case "sort":
       return `argsort[${kernel.rows}x${kernel.length}]`;
   }

@@ -179,7 +179,29 @@ export interface ScanKernel {
   readonly args: readonly KernelArg[];
 }
 
-export type Kernel = LoopKernel | ContractKernel | GroupedKernel | ScatterKernel | SortKernel | ScanKernel;
+/**
+ * A program run `length` times, first to last step or (`reverse`) last to first. Buffers in `bindings` lie `step` elements
+ * on in an argument at each step, others in the last argument, which is the body's arena. `starts` are copied between
+ * arguments before the first step: a state is one argument that each step reads and writes.
+ */
+export interface RepeatKernel {
+  readonly kind: "repeat";
+  readonly body: Program;
+  readonly length: number;
+  readonly reverse: boolean;
+  readonly bindings: readonly { readonly buffer: number; readonly arg: number; readonly step: number }[];
+  readonly starts: readonly { readonly from: number; readonly to: number; readonly bytes: number }[];
+  readonly args: readonly KernelArg[];
+}
+
+export type Kernel =
+  | LoopKernel
+  | ContractKernel
+  | GroupedKernel
+  | ScatterKernel
+  | SortKernel
+  | ScanKernel
+  | RepeatKernel;
 
 /**
  * What a buffer of a program is. `state` is memory that outlives the run (parameters, optimizer state), bound by

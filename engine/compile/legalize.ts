@@ -3,9 +3,9 @@
 
 import type { Attrs, Op } from "../graph/node.ts";
 import { sizeOf } from "../shape.ts";
-import type { Simplified } from "./simplify.ts";
 import { matrixAccess, slides } from "./composite.ts";
-import { copyOf, partView, throughMovement, Vertex } from "./vertex.ts";
+import type { Simplified } from "./simplify.ts";
+import { copyOf, partView, sorted, throughMovement, Vertex } from "./vertex.ts";
 import { identityAccess, isIdentityAccess } from "./view.ts";
 
 /** Primitives that are kernels of their own, not loops over scalar expressions. */
@@ -13,7 +13,7 @@ export const isOpaque = (v: Vertex): boolean => opaque.has(v.op);
 
 const opaque: ReadonlySet<string> = new Set([
   ...["contract", "groupedContract", "groupedOuter", "scatterAdd", "argsort", "concat", "data"],
-  ...["recurrence", "cumsum", "cummax"],
+  ...["recurrence", "cumsum", "cummax", "scan", "part"],
 ]);
 
 export interface Legal extends Simplified {
@@ -58,6 +58,7 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
     case "recurrence":
     case "cumsum":
     case "cummax":
+    case "scan":
       return again(inputs.map((x) => laidOut(x, copies)));
     case "concat":
       return concatenation(vertex, inputs, (attrs as Attrs["concat"]).axis);
@@ -116,27 +117,3 @@ function result(x: Vertex, copies: Copies): Vertex {
 
 /** Constants are expressions, never buffers: something that needs one in memory needs a copy. */
 const isStorable = (v: Vertex): boolean => v.op !== "full" && v.op !== "iota";
-
-function sorted(outputs: readonly Vertex[]): Vertex[] {
-  const order: Vertex[] = [];
-  const state = new Map<Vertex, number>();
-  const stack: Vertex[] = [];
-  for (const output of outputs) {
-    stack.push(output);
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1];
-      const next = state.get(top) ?? 0;
-      if (next < top.inputs.length) {
-        state.set(top, next + 1);
-        if (!state.has(top.inputs[next])) stack.push(top.inputs[next]);
-        continue;
-      }
-      stack.pop();
-      if (next === top.inputs.length) {
-        state.set(top, next + 1);
-        order.push(top);
-      }
-    }
-  }
-  return order;
-}

@@ -91,3 +91,28 @@ export function partView(shape: Shape, whole: Shape, axis: number, start: number
   const strides = contiguousStrides(whole);
   return { shape, strides, offset: start * strides[axis] };
 }
+
+/** Every vertex the outputs need, inputs before users. */
+export function sorted(outputs: readonly Vertex[]): Vertex[] {
+  const order: Vertex[] = [];
+  const state = new Map<Vertex, number>();
+  const stack: Vertex[] = [];
+  for (const output of outputs) {
+    stack.push(output);
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      const next = state.get(top) ?? 0;
+      if (next < top.inputs.length) {
+        state.set(top, next + 1);
+        if (!state.has(top.inputs[next])) stack.push(top.inputs[next]);
+        continue;
+      }
+      stack.pop();
+      if (next === top.inputs.length) {
+        state.set(top, next + 1);
+        order.push(top);
+      }
+    }
+  }
+  return order;
+}

@@ -16,22 +16,28 @@ export function bodyNodes({ leaves, results }: Pick<Body, "leaves" | "results">)
  */
 export function captured(results: readonly Node[], variables: ReadonlySet<Node>): Node[] {
   const order = topological(results, (node) => (variables.has(node) ? [] : valueInputs(node)));
-  const kinds = new Map<Node, "variable" | "constant" | "outside">();
+  const kinds = new Map<Node, Kind>();
   for (const node of order) kinds.set(node, kindOf(node, variables, kinds));
   const found = new Set<Node>();
   const visit = (node: Node): void => {
-    if (isMovement(node.op) && node.storage === undefined) visit(valueInputs(node)[0]);
-    else if (kinds.get(node) === "outside") found.add(node);
+    if (kinds.get(node) !== "outside") return;
+    if (isView(node)) visit(node.inputs[0]);
+    else found.add(node);
   };
   for (const node of order) {
-    if (kinds.get(node) !== "variable" || variables.has(node)) continue;
-    for (const input of valueInputs(node)) if (kinds.get(input) === "outside") visit(input);
+    if (kinds.get(node) === "variable" && !variables.has(node)) for (const input of valueInputs(node)) visit(input);
   }
-  for (const result of results) if (kinds.get(result) === "outside") visit(result);
+  for (const result of results) visit(result);
   return [...found];
 }
 
-function kindOf(node: Node, variables: ReadonlySet<Node>, kinds: ReadonlyMap<Node, string>) {
+/** Movement that gradients pass like any other: an alias is a variable of its own, a custom gradient a rule. */
+const isView = ({ op, storage }: Node): boolean =>
+  storage === undefined && isMovement(op) && op !== "alias" && op !== "custom" && op !== "stopGradient";
+
+type Kind = "variable" | "constant" | "outside";
+
+function kindOf(node: Node, variables: ReadonlySet<Node>, kinds: ReadonlyMap<Node, Kind>): Kind {
   if (variables.has(node)) return "variable";
   const inputs = valueInputs(node).map((input) => kinds.get(input));
   if (inputs.includes("variable")) return "variable";

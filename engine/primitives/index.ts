@@ -16,12 +16,14 @@ import { elementwise } from "./elementwise.ts";
 import { grouped } from "./grouped.ts";
 import { indexing } from "./indexing.ts";
 import { movements } from "./movement.ts";
+import { parts } from "./parts.ts";
 import { reductions } from "./reduce.ts";
 import type { Build, Row } from "./row.ts";
 import { scans } from "./scan.ts";
 import { windows } from "./windows.ts";
 
 export { integerScalar } from "./elementwise.ts";
+export { resultsOf } from "./parts.ts";
 export { reduceIdentity } from "./reduce.ts";
 export type { Build, Row, Vjp } from "./row.ts";
 
@@ -34,6 +36,7 @@ export const primitives: { readonly [P in Op]: Row<P> } = {
   ...grouped,
   windows,
   ...scans,
+  ...parts,
 };
 
 /** Makes a node: checks shapes and dtypes by the primitive's row. */

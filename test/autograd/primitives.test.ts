@@ -3,6 +3,7 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { bodyLeaf, scanNodes } from "../../engine/autograd/scan.ts";
 import type { Node, Op } from "../../engine/graph/node.ts";
 import { binaryNumericOps, reduceOps, unaryFloatOps, unaryNumericOps } from "../../engine/graph/vocabulary.ts";
 import { gradcheck, gradgradcheck, setBackend, Tensor } from "../../engine/index.ts";
@@ -75,6 +76,17 @@ const scanned = (
       make(axis % shape.length, reverse, lag),
     ]);
 
+/** h = tanh(h * w + x) and h * x as output, both results joined. */
+const scanOf =
+  (length: number, reverse: boolean) =>
+  (init: Node, xs: Node, w: Node): Node => {
+    const [h, x] = [bodyLeaf(init), bodyLeaf({ shape: [2], dtype: init.dtype })];
+    const next = build.tanh(build.add(build.mul(h, w), x));
+    const step = { carries: [h], elements: [x], next: [next], outputs: [build.mul(h, x)], length, reverse };
+    const { last, outputs } = scanNodes(step, [init], [xs]);
+    return build.apply("concat", [build.reshape(last[0], [1, 2]), outputs[0]], { axis: 0 });
+  };
+
 const one = (shape: readonly number[], make: (x: Node) => Node): Sample =>
   fc.constant([[[shape, "real"]], make] as const);
 
@@ -103,7 +115,7 @@ const samples: Table = {
   ...named(binaryNumericOps, binary),
   ...named(reduceOps, reduction),
   ...named(["logicalNot", "less", "lessEqual", "equal", "notEqual", "logicalAnd", "logicalOr"], () => null),
-  ...named(["argsort", "data", "full", "iota", "uniform", "stopGradient"], () => null),
+  ...named(["tuple", "argsort", "data", "full", "iota", "uniform", "stopGradient"], () => null),
   where: shapes(small).map(
     (shape) =>
       [
@@ -174,6 +186,22 @@ const samples: Table = {
   cummax: scanned(1, (axis, reverse) => (x) => build.apply("cummax", [x], { axis, reverse })),
   groupedContract: pair([5, 3], [2, 3, 2], (x, w) => build.apply("groupedContract", [x, w, bounds()], {})),
   groupedOuter: pair([5, 3], [5, 2], (x, y) => build.apply("groupedOuter", [x, y, bounds()], {})),
+  scan: fc.tuple(fc.boolean(), sides(1, 3)).map(([reverse, length]) => [
+    [
+      [[2], "real"],
+      [[length, 2], "real"],
+      [[2], "real"],
+    ],
+    scanOf(length, reverse),
+  ]),
+  part: fc.constant([
+    [
+      [[2], "real"],
+      [[3, 2], "real"],
+      [[2], "real"],
+    ],
+    scanOf(3, false),
+  ]),
   gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1 })),
   scatterAdd: indexed((x, index, more) => build.apply("scatterAdd", [x, index, more], { axis: 1 })),
 };

@@ -8,6 +8,7 @@ import type {
   Kernel,
   LoopKernel,
   Program,
+  RepeatKernel,
   ScanKernel,
   Stage,
   WalkAxis,
@@ -30,6 +31,11 @@ export function interpret(program: Program, inputs: readonly ArrayLike<number>[]
   program.inputs.forEach((buffer, i) => {
     memory[buffer].set(inputs[i]);
   });
+  runCalls(program, memory);
+  return program.outputs.map((buffer) => Float64Array.from(memory[buffer]));
+}
+
+function runCalls(program: Program, memory: readonly Memory[]): void {
   for (const call of program.calls) {
     interpretKernel(
       program.kernels[call.kernel],
@@ -37,7 +43,6 @@ export function interpret(program: Program, inputs: readonly ArrayLike<number>[]
     );
   }
   for (const [from, to] of program.copies) memory[to].set(memory[from]);
-  return program.outputs.map((buffer) => Float64Array.from(memory[buffer]));
 }
 
 export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
@@ -68,6 +73,9 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
     case "scan":
       interpretScan(kernel, args);
       return;
+    case "repeat":
+      interpretRepeat(kernel, args);
+      return;
     case "sort": {
       const [x, out] = args;
       const sign = kernel.descending ? -1 : 1;
@@ -80,6 +88,20 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
         out.set(row, r * kernel.length);
       }
     }
+  }
+}
+
+function interpretRepeat({ body, length, reverse, bindings, starts }: RepeatKernel, args: readonly Memory[]): void {
+  for (const { from, to } of starts) args[to].set(args[from]);
+  const arena = args[args.length - 1];
+  for (let step = 0; step < length; step++) {
+    const at = reverse ? length - 1 - step : step;
+    const memory = body.buffers.map((buffer, i) => {
+      const bound = bindings.find((binding) => binding.buffer === i);
+      const start = bound === undefined ? (body.arena.offsets[i] ?? 0) : at * bound.step;
+      return (bound === undefined ? arena : args[bound.arg]).subarray(start, start + buffer.length);
+    });
+    runCalls(body, memory);
   }
 }
 

@@ -4,11 +4,11 @@ import { roundTo } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
 import type { Attrs, Node, Op } from "../../graph/node.ts";
 import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../../graph/vocabulary.ts";
-import { integerScalar, primitives, reduceIdentity } from "../../primitives/index.ts";
+import { integerScalar, primitives, reduceIdentity, resultsOf } from "../../primitives/index.ts";
 import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
 import { groupedContract, groupedOuter } from "./grouped.ts";
-import { cummax, cumsum, recurrence } from "./scan.ts";
+import { cummax, cumsum, recurrence, runScan } from "./scan.ts";
 
 /** The values of a node, row-major; floats of any width are kept in f64, i32 and bool as whole numbers. */
 export type Values = Float64Array;
@@ -192,6 +192,16 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
   recurrence: (node, [a, b], attrs) => recurrence(node.shape, node.dtype, a, b, attrs),
   cumsum: (node, [x], attrs) => cumsum(node.shape, node.dtype, x, attrs),
   cummax: (node, [x], attrs) => cummax(node.shape, x, attrs),
+  scan: (node, inputs) => runScan(node.attrs.body, inputs, evaluate),
+  // The value of a node with several results is all of them, one after the other.
+  part: (node, [all], { index }) => {
+    const sizes = resultsOf(node.inputs[0]).map(({ shape }) => sizeOf(shape));
+    const start = sizes.slice(0, index).reduce((sum, size) => sum + size, 0);
+    return all.subarray(start, start + sizes[index]);
+  },
+  tuple: () => {
+    throw new Error("reference: a tuple has no value");
+  },
   full: (node, _inputs, { value }) => new Float64Array(sizeOf(node.shape)).fill(roundTo(node.dtype, value)),
   iota: (node, _inputs, { axis }) => {
     const result = new Float64Array(sizeOf(node.shape));

@@ -1,0 +1,125 @@
+// The scan primitive: how a body becomes a node, and its gradient, which is a scan in the other direction.
+
+import { isFloat } from "../dtype.ts";
+import { bodyKey, bodyNodes, captured } from "../graph/body.ts";
+import { type Body, Node } from "../graph/node.ts";
+import { build } from "../primitives/index.ts";
+import type { Shape } from "../shape.ts";
+import { gradientsOfAll } from "./gradients.ts";
+
+/** A leaf of a body: it has a value only while the body runs. */
+export const bodyLeaf = (like: { readonly shape: Shape; readonly dtype: Node["dtype"] }): Node =>
+  new Node("data", [], {}, like.shape, like.dtype, isFloat(like.dtype));
+
+export interface Step {
+  /** Leaves: the state before the step, and the step's element of each sequence. */
+  readonly carries: readonly Node[];
+  readonly elements: readonly Node[];
+  /** The state after the step, and what it adds to the resulting sequences. */
+  readonly next: readonly Node[];
+  readonly outputs: readonly Node[];
+  readonly length: number;
+  readonly reverse: boolean;
+}
+
+export interface ScanNodes {
+  /** The state after the last step. */
+  readonly last: readonly Node[];
+  readonly outputs: readonly Node[];
+}
+
+/** Runs a step along the first axis of `sequences`, from the state `init`. */
+export function scanNodes(step: Step, init: readonly Node[], sequences: readonly Node[]): ScanNodes {
+  const { carries, elements, next, outputs } = step;
+  const outside = captured([...next, ...outputs], new Set([...carries, ...elements]));
+  const body = new StepBody(step, outside);
+  const scan = build.apply("scan", [...init, ...sequences, ...outside], { body });
+  const part = (index: number): Node => build.apply("part", [scan], { index });
+  return {
+    last: next.map((_, i) => part(i)),
+    outputs: outputs.map((_, i) => part(carries.length + i)),
+  };
+}
+
+class StepBody implements Body {
+  readonly leaves: readonly Node[];
+  readonly carries: number;
+  readonly sequences: number;
+  readonly results: readonly Node[];
+  readonly length: number;
+  readonly reverse: boolean;
+  /** What the gradient reads instead of computing it again: nodes, and which result holds each one's sequence. */
+  readonly #saved: readonly { readonly node: Node; readonly result: number }[];
+  #key: string | undefined;
+
+  constructor({ carries, elements, next, outputs, length, reverse }: Step, outside: readonly Node[]) {
+    this.leaves = [...carries, ...elements, ...outside];
+    this.carries = carries.length;
+    this.sequences = elements.length;
+    this.length = length;
+    this.reverse = reverse;
+    // The state before each step, and products: everything else is cheap. Where nobody asks, they are not stored.
+    const leaves = new Set(this.leaves);
+    const inner = bodyNodes({ leaves: this.leaves, results: [...next, ...outputs] });
+    const saved = [...carries, ...inner.filter((node) => !leaves.has(node) && node.op === "contract")];
+    this.results = [...next, ...outputs, ...saved];
+    const first = next.length + outputs.length;
+    this.#saved = saved.map((node, i) => ({ node, result: first + i }));
+  }
+
+  toString(): string {
+    this.#key ??= bodyKey(this);
+    return this.#key;
+  }
+
+  pullBack(scan: Node<"scan">, given: Node<"tuple">): readonly (Node | undefined)[] {
+    const gradientOf = (result: number): Node | undefined => given.inputs[given.attrs.slots.indexOf(result)];
+    const states = this.leaves.slice(0, this.carries).filter((leaf) => isFloat(leaf.dtype));
+    // Seeds: of the state, carried from step to step; of sequences, one element a step.
+    const stateSeeds = states.map(bodyLeaf);
+    const flowing = this.results.flatMap((node, i) => {
+      const sequence = i < this.carries ? undefined : gradientOf(i);
+      return sequence === undefined ? [] : [{ node, sequence, seed: bodyLeaf(node) }];
+    });
+    const seeds = states.map((leaf, i): [Node, Node] => [this.results[this.leaves.indexOf(leaf)], stateSeeds[i]]);
+    const targets = this.leaves.filter((_, i) => i < this.carries || scan.inputs[i].tracked);
+    const found = gradientsOfAll(
+      [...seeds, ...flowing.map(({ node, seed }): [Node, Node] => [node, seed])],
+      targets,
+      new Set(this.leaves),
+    );
+    const gradients = new Map(targets.map((leaf, i) => [leaf, found[i]]));
+    const elements = this.leaves.slice(this.carries, this.carries + this.sequences);
+    const outside = this.leaves
+      .slice(this.carries + this.sequences)
+      .filter((leaf) => gradients.get(leaf) !== undefined);
+    const sums = outside.map(bodyLeaf);
+    const varying = elements.filter((leaf) => gradients.get(leaf) !== undefined);
+    const zero = (leaf: Node): Node => build.fill(leaf, 0);
+    const { last, outputs } = scanNodes(
+      {
+        carries: [...stateSeeds, ...sums],
+        elements: [...this.#saved.map(({ node }) => node), ...elements, ...flowing.map(({ seed }) => seed)],
+        next: [
+          ...states.map((leaf) => gradients.get(leaf) ?? zero(leaf)),
+          ...outside.map((leaf, i) => build.add(sums[i], gradients.get(leaf) as Node)),
+        ],
+        outputs: varying.map((leaf) => gradients.get(leaf) as Node),
+        length: this.length,
+        reverse: !this.reverse,
+      },
+      [...states.map((leaf) => gradientOf(this.leaves.indexOf(leaf)) ?? zero(leaf)), ...outside.map(zero)],
+      [
+        ...this.#saved.map(({ result }) => build.apply("part", [scan], { index: result })),
+        ...scan.inputs.slice(this.carries, this.carries + this.sequences),
+        ...flowing.map(({ sequence }) => sequence),
+      ],
+    );
+    return this.leaves.map((leaf, i) => {
+      if (i < this.carries) return last[states.indexOf(leaf)];
+      return i < this.carries + this.sequences
+        ? outputs[varying.indexOf(leaf)]
+        : last[states.length + outside.indexOf(leaf)];
+    });
+  }
+}
