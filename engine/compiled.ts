@@ -29,6 +29,12 @@ export interface Compiled<A extends readonly Tree[], R extends Tree> {
   explain(): string;
 }
 
+/**
+ * The programs of a compiled function as text, for those who wonder why it is slow: each kernel call with what it
+ * reads and writes, bytes, multiply-adds, and the memory plan (the arena is the peak of all intermediate values).
+ */
+export const explain = (compiled: { explain(): string }): string => compiled.explain();
+
 /** One traced signature: how to bind a call's storages, and how to dress its results. */
 interface Replay {
   readonly executable: Executable;

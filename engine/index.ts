@@ -4,7 +4,7 @@ import "./ops/methods.ts";
 
 export { customGradient, type Gradients, type GradOptions, grad, jvp, noGrad, valueAndGrad, vjp } from "./autodiff.ts";
 export { checkpoint } from "./checkpoint.ts";
-export { type Compiled, compile, type Tree } from "./compiled.ts";
+export { type Compiled, compile, explain, type Tree } from "./compiled.ts";
 export { type DType, type HostArray, isFloat, promote } from "./dtype.ts";
 export * from "./errors.ts";
 export {
@@ -43,6 +43,7 @@ export {
   type BackendName,
   type BackendOptions,
   type CacheStatistics,
+  enableRelaxedSimd,
   type GpuInfo,
   type GpuMode,
   getBackend,

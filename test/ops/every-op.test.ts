@@ -36,7 +36,18 @@ const others = new Set([
     "gradgradcheck",
   ],
   ...["setBackend", "getBackend", "assign", "assignAll", "leafTensor", "rootsOf", "formatShape", "sameShape"],
-  ...["getThreads", "setThreads", "broadcastShapes", "sizeOf", "isFloat", "promote", "hashName", "threefry2x32"],
+  ...[
+    "enableRelaxedSimd",
+    "explain",
+    "getThreads",
+    "setThreads",
+    "broadcastShapes",
+    "sizeOf",
+    "isFloat",
+    "promote",
+    "hashName",
+    "threefry2x32",
+  ],
 ]);
 
 const isClass = (value: unknown): boolean => /^class\s/.test(String(value));
