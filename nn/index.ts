@@ -1,16 +1,30 @@
 // Modules, losses, optimizers and initialisers on the tensor engine.
 
 export * from "./activations.ts";
+export * from "./attention.ts";
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
+export * from "./bilinear.ts";
 export * from "./containers.ts";
+export * from "./conv.ts";
+export * from "./drop-path.ts";
 export * from "./dropout.ts";
 export * from "./embedding.ts";
+export * from "./feed-forward.ts";
+export * from "./glu.ts";
 export type { Fans, Initializer } from "./init.ts";
 export * as init from "./init.ts";
+export * from "./kv-cache.ts";
+export * from "./layer-scale.ts";
 export * from "./linear.ts";
 export * from "./losses.ts";
 export { type AnyModule, Module, withParameters } from "./module.ts";
+export * from "./norm.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
 export { Optimizer, type Update } from "./optim/optimizer.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { buffer, countOf, type ParameterOptions, parameter, type Role, roleOf } from "./parameter.ts";
+export * from "./pooling.ts";
+export * from "./positions.ts";
+export * from "./rotary.ts";
 export { Stream } from "./stream.ts";
+export * from "./transformer.ts";
