@@ -17,6 +17,9 @@ export type ValType = "i32" | "i64" | "f32" | "f64" | "v128";
 
 const valTypes: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
+const numberBytes = new Uint8Array(8);
+const numbers = new DataView(numberBytes.buffer);
+
 /**
  * The body of one function. Parameters are locals 0..n-1; further locals may be declared at any time. Methods return
  * the builder, so that short sequences chain.
@@ -66,11 +69,13 @@ export class FunctionBuilder {
     return this;
   }
   f32(value: number): this {
-    this.code.u8(0x43).append(new Uint8Array(new Float32Array([value]).buffer));
+    numbers.setFloat32(0, value, true);
+    this.code.u8(0x43).append(numberBytes.subarray(0, 4));
     return this;
   }
   f64(value: number): this {
-    this.code.u8(0x44).append(new Uint8Array(new Float64Array([value]).buffer));
+    numbers.setFloat64(0, value, true);
+    this.code.u8(0x44).append(numberBytes);
     return this;
   }
   /** A 16-byte constant. In loops prefer a local loaded from memory: V8 rebuilds constants at each use. */

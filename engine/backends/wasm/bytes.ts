@@ -12,29 +12,35 @@ export class Bytes {
   }
 
   u8(...values: number[]): this {
-    this.room(values.length);
-    for (const value of values) this.data[this.length++] = value;
+    for (const value of values) this.push(value);
     return this;
+  }
+
+  private push(value: number): void {
+    if (this.length === this.data.length) this.room(1);
+    this.data[this.length++] = value;
   }
 
   /** LEB128, unsigned 32 bits. */
   u32(value: number): this {
     let rest = value >>> 0;
     while (rest >= 0x80) {
-      this.u8((rest & 0x7f) | 0x80);
+      this.push((rest & 0x7f) | 0x80);
       rest >>>= 7;
     }
-    return this.u8(rest);
+    this.push(rest);
+    return this;
   }
 
   /** LEB128, signed 32 bits. */
   s32(value: number): this {
     let rest = value | 0;
     while (rest < -64 || rest > 63) {
-      this.u8((rest & 0x7f) | 0x80);
+      this.push((rest & 0x7f) | 0x80);
       rest >>= 7;
     }
-    return this.u8(rest & 0x7f);
+    this.push(rest & 0x7f);
+    return this;
   }
 
   /** LEB128, signed 64 bits. */

@@ -147,10 +147,14 @@ export const opcode = (name: Opcode | MemoryOpcode | LaneOpcode | MemoryLaneOpco
   codes.get(name) as number;
 
 /** log2 of the bytes an instruction touches: its natural alignment (atomics must state exactly this one). */
-export function naturalAlign(name: MemoryOpcode | MemoryLaneOpcode): number {
-  const lanes = /(\d+)x(\d+)/.exec(name.slice(name.indexOf(".")));
-  if (lanes !== null) return 3;
-  const bits = /(?:load|store)(\d+)/.exec(name)?.[1];
+export const naturalAlign = (name: MemoryOpcode | MemoryLaneOpcode): number => aligns.get(name) as number;
+
+const aligns = new Map([...table([...memory, ...memoryLane]).keys()].map((name) => [name, alignOf(name)]));
+
+function alignOf(name: string): number {
+  const access = name.slice(name.indexOf("."));
+  if (/\d+x\d+/.test(access)) return 3;
+  const bits = /(?:load|store)(\d+)/.exec(access)?.[1];
   if (bits !== undefined) return Math.log2(Number(bits) / 8);
   if (name.startsWith("v128")) return 4;
   return name.startsWith("i64") || name.startsWith("f64") ? 3 : 2;

@@ -10,6 +10,11 @@ export class Vector {
   readonly f: FunctionBuilder;
   readonly env: Env;
   private readonly constants = new Map<string, Local>();
+  private readonly splats = {
+    f32: new Map<number, Local>(),
+    f64: new Map<number, Local>(),
+    i32: new Map<number, Local>(),
+  };
   private readonly idle: Record<ValType, Local[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private taken: (readonly [ValType, Local])[] = [];
 
@@ -83,15 +88,23 @@ export class Vector {
     return local;
   }
 
+  private splat(type: "f32" | "f64" | "i32", value: number): Local {
+    // A Map takes -0 for 0: the one constant that needs its longer name.
+    if (Object.is(value, -0)) return this.constant(type, [value]);
+    const known = this.splats[type].get(value) ?? this.constant(type, [value]);
+    this.splats[type].set(value, known);
+    return known;
+  }
+
   f32(value: number): Local {
-    return this.constant("f32", [Math.fround(value)]);
+    return this.splat("f32", Math.fround(value));
   }
   f64(value: number): Local {
-    return this.constant("f64", [value]);
+    return this.splat("f64", value);
   }
   /** The lanes are repeated to four. */
   i32(...lanes: readonly number[]): Local {
-    return this.constant("i32", lanes);
+    return lanes.length === 1 ? this.splat("i32", lanes[0]) : this.constant("i32", lanes);
   }
 
   /** a * b + c in f32, fused where the machine may. */
