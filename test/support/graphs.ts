@@ -3,9 +3,10 @@
 import fc from "fast-check";
 import * as S from "../../engine/index.ts";
 import { seeds, shapes, sizeOf, tensorOf, valuesOf } from "./arbitraries.ts";
-import { jumpingSteps, movementSteps, type Step, smoothSteps, Tape, type Value } from "./graph-steps.ts";
+import { jumpingSteps, movementSteps, smoothSteps } from "./graph-steps.ts";
+import { type Step, Tape, type Value } from "./graph-values.ts";
 
-export type { Value } from "./graph-steps.ts";
+export type { Value } from "./graph-values.ts";
 
 export interface Program {
   readonly dtype: "f32" | "f64";

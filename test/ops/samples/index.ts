@@ -8,11 +8,13 @@ import { movement } from "./movement.ts";
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
 import type { Sample } from "./sample.ts";
+import { slicing } from "./slicing.ts";
 
 export const samples: Readonly<Record<string, Sample>> = {
   ...elementwise,
   ...rows,
   ...movement,
+  ...slicing,
   ...products,
   ...experts,
   ...convolutions,

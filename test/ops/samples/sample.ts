@@ -71,3 +71,19 @@ export const along =
 
 /** The axis counted from the front. */
 export const front = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+/** One input of any shape, and something drawn for it. */
+export const moved =
+  <T>(
+    draw: (shape: readonly number[]) => fc.Arbitrary<T>,
+    make: (shape: readonly number[], drawn: T) => Pick<Case, "run" | "expected">,
+    options: { readonly minRank?: number; readonly maxRank?: number; readonly minSide?: number } = {},
+  ): Sample =>
+  (maxSize) =>
+    shapes({ maxSize, ...options }).chain((shape) =>
+      draw(shape).map((drawn) => ({
+        label: `[${shape}] ${JSON.stringify(drawn)}`,
+        inputs: [{ shape, domain: "real" as const }],
+        ...make(shape, drawn),
+      })),
+    );
