@@ -7,7 +7,7 @@ import { build } from "../primitives/index.ts";
 import { overlapAdd, span } from "../primitives/windows.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { flip, permute, reshape } from "./movement.ts";
+import { flatten, flip, permute, reshape } from "./movement.ts";
 import { expandNode, primitive } from "./operand.ts";
 import { pad, slice } from "./slicing.ts";
 
@@ -43,10 +43,11 @@ const grouped = (x: Tensor, axis: number, groups: number): Tensor =>
 
 const contract = (a: Tensor, b: Tensor): Tensor => primitive("contract", [a, b], {});
 
-/** A weight [groups, rows, columns] times every batch element [N, groups, columns, P]. */
+/** A weight [groups, rows, ...columns] times every batch element [N, groups, columns, P]. */
 function applyToBatch(weight: Tensor, x: Tensor): Tensor {
-  const shape = [x.shape[0], ...weight.shape];
-  return contract(new Tensor(expandNode(reshape(weight, [1, ...weight.shape]).node, shape)), x);
+  // Repeated before its columns are joined: then it is read where it lies, turned or not.
+  const repeated = new Tensor(expandNode(reshape(weight, [1, ...weight.shape]).node, [x.shape[0], ...weight.shape]));
+  return contract(repeated.rank === 4 ? repeated : flatten(repeated, 3), x);
 }
 
 function forward(x: Tensor, w: Tensor, geometry: Geometry): Tensor {
@@ -54,7 +55,7 @@ function forward(x: Tensor, w: Tensor, geometry: Geometry): Tensor {
   const [n, channels] = x.shape;
   const taps = w.shape.slice(2);
   const d = taps.length;
-  const weight = reshape(grouped(w, 0, groups), [groups, w.shape[0] / groups, w.shape[1] * sizeOf(taps)]);
+  const weight = grouped(w, 0, groups);
   if (sizeOf(taps) === 1) {
     // One tap: a product of the channels as they lie.
     const all = padSides(x, before, after);
@@ -65,7 +66,7 @@ function forward(x: Tensor, w: Tensor, geometry: Geometry): Tensor {
   const seen = windowed(x, taps, geometry);
   const positions = seen.shape.slice(3, 3 + d);
   const columns = permute(seen, [0, 1, 2, ...range(3 + d, d), ...range(3, d)]);
-  const flat = reshape(columns, [n, groups, weight.shape[2], sizeOf(positions)]);
+  const flat = reshape(columns, [n, groups, w.shape[1] * sizeOf(taps), sizeOf(positions)]);
   return reshape(applyToBatch(weight, flat), [n, w.shape[0], ...positions]);
 }
 

@@ -51,64 +51,86 @@ export const windows: Row<"windows"> = {
   vjp: (b, g, y, [x]) => [overlapAdd(b, g, x.shape, y.attrs)],
 };
 
+/** More terms than this in one sum are split by axes. */
+const mostTerms = 16;
+
 /**
  * The adjoint of `windows`: every element of every window added where it was read. `g` has the shape of the windows,
  * `shape` is that of what they were taken of. Its own gradient is `windows` again.
  */
 export function overlapAdd(b: Build, g: Node, shape: readonly number[], attrs: WindowAttrs): Node {
-  const { axes, strides, dilations } = attrs;
   if (sizeOf(g.shape) === 0) return b.apply("full", [], { shape, dtype: g.dtype, value: 0 });
-  let value = g;
-  for (let i = axes.length - 1; i >= 0; i--) {
-    value = addAlong(b, value, axes[i], shape[axes[i]], strides[i], dilations[i]);
-  }
+  const { axes, sizes, strides, dilations } = attrs;
+  const along = axes.map((axis, i) => ({
+    axis,
+    length: shape[axis],
+    size: sizes[i],
+    stride: strides[i],
+    dilation: dilations[i],
+  }));
+  const terms = along.reduce((n, { size, stride, dilation }) => n * Math.ceil(span(size, dilation) / stride), 1);
+  // One axis after the other reads and writes more, but its sums are short.
+  const value =
+    terms <= mostTerms ? addAlong(b, g, along) : along.reduceRight((whole, one) => addAlong(b, whole, [one]), g);
   return b.apply("custom", [value, g], { rule: (seed) => [b.apply("windows", [seed], attrs)] });
 }
 
-/**
- * Overlap-add along one axis, whose window elements are the last axis. With positions q and elements t = j * stride + r,
- * output q * stride + r is the sum over j of g[q - j, j, r]: a sum along diagonals, and a diagonal of rows laid end to
- * end is a window of dilation J + 1. So windows of windows do it, without a loop over elements.
- */
-function addAlong(b: Build, g: Node, axis: number, length: number, stride: number, dilation: number): Node {
-  const rank = g.shape.length - 1;
-  const rest = g.shape.map((_, i) => i).filter((i) => i !== axis && i !== rank);
-  const lead = rest.map((i) => g.shape[i]);
-  // Elements between dilated ones become zeros where phases and dilation would interfere.
-  const spread = stride > 1 ? dilate(b, b.permute(g, [...rest, axis, rank]), rank, dilation) : undefined;
-  const rows = spread ?? b.permute(g, [...rest, axis, rank]);
-  const step = stride > 1 ? 1 : dilation;
-  const [positions, elements] = rows.shape.slice(-2);
-  const turns = Math.ceil(elements / stride);
-  const whole = resize(b, rows, rank, turns * stride);
-  const phases = b.permute(b.reshape(whole, [...lead, positions, turns, stride]), [
-    ...lead.map((_, i) => i),
-    rank + 1,
-    rank - 1,
-    rank,
-  ]);
-  const added = turns === 1 ? b.reshape(phases, phases.shape.slice(0, -1)) : addDiagonals(b, phases, step);
-  const count = added.shape[rank];
-  const order = [...lead.map((_, i) => i), rank, rank - 1];
-  const line = resize(b, b.reshape(b.permute(added, order), [...lead, count * stride]), rank - 1, length);
-  // Back to where the axis was.
-  return b.permute(
-    line,
-    Array.from({ length: rank }, (_, i) => (i === axis ? rank - 1 : rest.indexOf(i))),
-  );
+interface Along {
+  readonly axis: number;
+  readonly length: number;
+  readonly stride: number;
+  readonly dilation: number;
 }
 
-/** [.., P, J] -> [.., P + (J - 1) * step]: element q is the sum over j of x[q - j * step, j], of what there is. */
-function addDiagonals(b: Build, x: Node, step: number): Node {
-  const rank = x.shape.length;
-  const [positions, turns] = x.shape.slice(-2);
-  const margin = (turns - 1) * step;
-  const border = x.shape.map((_, i) => (i === rank - 2 ? margin : 0));
-  const flipped = b.apply("flip", [x], { axes: [rank - 1] });
-  const padded = b.apply("pad", [flipped], { lo: border, hi: border, value: 0 });
-  const flat = b.reshape(padded, [...x.shape.slice(0, -2), (positions + 2 * margin) * turns]);
-  const attrs = { axes: [rank - 2], sizes: [turns], strides: [turns], dilations: [step * turns + 1] };
-  return b.sum(b.apply("windows", [flat], attrs), [rank - 1]);
+/**
+ * Overlap-add along axes whose window elements are the last axes of g. Element t = turn * stride + phase of the window at
+ * position p belongs at (p + turn) * stride + phase: so a sum over turns of shifted copies, with phases as axes. Where
+ * windows do not overlap there is one turn, and this is movement only.
+ */
+function addAlong(b: Build, g: Node, along: readonly Along[]): Node {
+  const count = along.length;
+  const rank = g.shape.length - count;
+  const rest = Array.from({ length: rank }, (_, i) => i).filter((i) => along.every(({ axis }) => axis !== i));
+  const taps = rest.length;
+  const places = taps + count;
+  let rows = b.permute(g, [...rest, ...along.map((_, i) => rank + i), ...along.map(({ axis }) => axis)]);
+  const plans = along.map(({ stride, dilation, length }, i) => {
+    // Zeros between dilated elements, where phases and dilation would interfere.
+    if (stride > 1) rows = dilate(b, rows, taps + i, dilation);
+    const elements = rows.shape[taps + i];
+    return { stride, length, elements, step: stride > 1 ? 1 : dilation, turns: Math.ceil(elements / stride) };
+  });
+  let sum: Node | undefined;
+  const total = plans.reduce((n, { turns }) => n * turns, 1);
+  for (let term = 0; term < total; term++) {
+    const [starts, lo, hi] = [0, 0, 0].map((zero) => rows.shape.map(() => zero));
+    const stops = [...rows.shape];
+    let left = term;
+    plans.forEach(({ stride, elements, step, turns }, i) => {
+      const turn = left % turns;
+      left = Math.floor(left / turns);
+      starts[taps + i] = turn * stride;
+      stops[taps + i] = Math.min(elements, (turn + 1) * stride);
+      hi[taps + i] = stride - (stops[taps + i] - starts[taps + i]);
+      lo[places + i] = turn * step;
+      hi[places + i] = (turns - 1 - turn) * step;
+    });
+    const part = b.apply("slice", [rows], { starts, stops, steps: starts.map(() => 1) });
+    const shifted = b.apply("pad", [part], { lo, hi, value: 0 });
+    sum = sum === undefined ? shifted : b.add(sum, shifted);
+  }
+  // [rest, phases, places] -> [rest, place and phase of each axis as one], cut or filled to its length.
+  const added = sum as Node;
+  const order = [...rest.keys(), ...plans.flatMap((_, i) => [places + i, taps + i])];
+  const lead = rest.map((i) => g.shape[i]);
+  const lines = plans.map(({ stride }, i) => added.shape[places + i] * stride);
+  const joined = b.reshape(b.permute(added, order), [...lead, ...lines]);
+  const whole = plans.reduce((value, { length }, i) => resize(b, value, taps + i, length), joined);
+  const back = Array.from({ length: rank }, (_, axis) => {
+    const at = along.findIndex((one) => one.axis === axis);
+    return at >= 0 ? taps + at : rest.indexOf(axis);
+  });
+  return b.permute(whole, back);
 }
 
 /** The axis cut, or filled with zeros, to a length. */
