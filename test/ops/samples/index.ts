@@ -1,13 +1,14 @@
 // Samples of every operation, by the name it is exported under.
 
-import { cumulative } from "./cumulative.ts";
 import { convolutions } from "./convolutions.ts";
+import { cumulative } from "./cumulative.ts";
 import { elementwise } from "./elementwise.ts";
 import { experts } from "./experts.ts";
 import { movement } from "./movement.ts";
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
 import type { Sample } from "./sample.ts";
+import { scans } from "./scan.ts";
 import { slicing } from "./slicing.ts";
 
 export const samples: Readonly<Record<string, Sample>> = {
@@ -19,4 +20,5 @@ export const samples: Readonly<Record<string, Sample>> = {
   ...experts,
   ...convolutions,
   ...cumulative,
+  ...scans,
 };
