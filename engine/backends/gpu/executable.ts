@@ -232,7 +232,8 @@ class Run {
   #scalar(name: Scalar): number {
     if (name === "inf") return Number.POSITIVE_INFINITY;
     if (name === "nan") return Number.NaN;
-    return name === "zero" ? 0 : this.#host.words[Number(name.slice(3))];
+    if (name === "zero" || name === "one") return name === "one" ? 1 : 0;
+    return this.#host.words[Number(name.slice(3))];
   }
 
   #finish(made: readonly Cell[]): void {

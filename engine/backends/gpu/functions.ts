@@ -161,9 +161,10 @@ const log2 = `function slLog2(x, inf, nan) {
   ${poles}
 }`;
 
-const log1p = `function slLog1p(x, inf, nan) {
-  const w = x + 1;
-  const lost = x - (w - 1);
+/** What rounding 1 + x lost is put back; with a literal 1, compilers take x - ((x + 1) - 1) for 0. */
+const log1p = `function slLog1p(x, inf, nan, one) {
+  const w = x + one;
+  const lost = x - (w - one);
   let y = slLog(w, inf, nan);
   if (w > 0) { if (x < 1e9) { y = y + lost / w; } }
   if (Math.abs(x) < 2.9802322387695312e-8) { y = x; }
@@ -198,6 +199,7 @@ const erf = `function slErf(x, inf) {
   const t = Math.abs(x);
   const s = x * x;
   let y = x + x * (${horner("s", erfP)});
+  if (t < 0.0001) { y = x * 1.1283791670955126; }
   if (t >= 1) {
     const c = Math.min(t, 4);
     const u = 1 - slExp(-(${horner("c", erfTail)}), inf);

@@ -7,13 +7,13 @@ import type { ReduceOp } from "../../graph/vocabulary.ts";
 import type { HelperName } from "./functions.ts";
 import type { Writer } from "./writer.ts";
 
-const one: Partial<Record<ScalarFn, readonly [HelperName, ...("inf" | "nan")[]]>> = {
+const one: Partial<Record<ScalarFn, readonly [HelperName, ...("inf" | "nan" | "one")[]]>> = {
   exp: ["slExp", "inf"],
   exp2: ["slExp2", "inf"],
   expm1: ["slExpm1", "inf"],
   log: ["slLog", "inf", "nan"],
   log2: ["slLog2", "inf", "nan"],
-  log1p: ["slLog1p", "inf", "nan"],
+  log1p: ["slLog1p", "inf", "nan", "one"],
   tanh: ["slTanh", "inf"],
   sigmoid: ["slSigmoid", "inf"],
   erf: ["slErf", "inf"],

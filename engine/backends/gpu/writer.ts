@@ -7,7 +7,7 @@ import { type HelperName, helperSource } from "./functions.ts";
 export const maxElements = 2 ** 24;
 
 /** A number an executable passes at each call: fixed, or one limb of a random key. */
-export type Scalar = "inf" | "nan" | "zero" | `key${number}`;
+export type Scalar = "inf" | "nan" | "zero" | "one" | `key${number}`;
 
 /** Where a kernel finds the elements of a slot: an argument, from some position on. */
 export interface Place {

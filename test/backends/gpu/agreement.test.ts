@@ -20,7 +20,9 @@ async function compare(program: Program, actual: readonly number[][], expected: 
     expect(actual[i].length).toBe(x.size);
     actual[i].forEach((value, at) => {
       if (!(Math.abs(value - expected[i][at]) <= tolerance)) {
-        expect.fail(`${how}: ${value} instead of ${expected[i][at]} (+-${tolerance}) at ${at} of [${x.shape}]: ${text}`);
+        expect.fail(
+          `${how}: ${value} instead of ${expected[i][at]} (+-${tolerance}) at ${at} of [${x.shape}]: ${text}`,
+        );
       }
     });
   });

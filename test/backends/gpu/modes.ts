@@ -20,4 +20,8 @@ if (problem !== undefined) {
   console.log(`mode webgpu is not tested: ${problem} (Debian: apt-get install chromium libvulkan1)`);
 }
 
-export const modes: readonly Exclude<GpuMode, "auto">[] = ["cpu", "webasm", ...(problem === undefined ? (["webgpu"] as const) : [])];
+export const modes: readonly Exclude<GpuMode, "auto">[] = [
+  "cpu",
+  "webasm",
+  ...(problem === undefined ? (["webgpu"] as const) : []),
+];
