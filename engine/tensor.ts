@@ -59,7 +59,10 @@ export class Tensor {
     return sizeOf(this.#node.shape);
   }
 
-  /** Whether `backward` fills this tensor's `grad`. Settable on leaves (tensors with values, not results). */
+  /**
+   * Whether `backward` fills this tensor's `grad`. Settable on leaves and on results that depend on no leaf that requires
+   * gradients, which are evaluated and become leaves.
+   */
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
@@ -69,12 +72,19 @@ export class Tensor {
     if (value && !isFloat(this.dtype)) {
       throw new GradientError("requiresGrad", `only f32 and f64 tensors have gradients, this one is ${this.dtype}`);
     }
-    const { storage } = this.node;
-    if (this.#node.op !== "data" || storage === undefined) {
-      throw new GradientError("requiresGrad", "only leaves can be set to require gradients; use detach() first");
-    }
+    const storage = this.#ownValues();
     this.#requiresGrad = value;
     this.#setLeaf(storage);
+  }
+
+  /** The values of a leaf; a result that nothing differentiates is evaluated and becomes one. */
+  #ownValues(): Storage {
+    const { node } = this;
+    if (node.op !== "data" && node.tracked) {
+      throw new GradientError("requiresGrad", "only leaves can be set to require gradients; use detach() first");
+    }
+    if (node.storage === undefined) this.dataSync();
+    return node.storage as Storage;
   }
 
   #setLeaf(storage: Storage): void {
