@@ -85,18 +85,28 @@ export function manualSeed(seed: number): void {
   defaultGenerator().setState([checkSeed("manualSeed", seed), 0, 0]);
 }
 
-export interface RandomOptions {
-  /** Default f32. */
-  readonly dtype?: "f32" | "f64";
+export interface DrawOptions {
   /** Where the numbers come from; default: the generator `manualSeed` seeds. */
   readonly generator?: Generator;
+}
+
+export interface RandomOptions extends DrawOptions {
+  /** Default f32. */
+  readonly dtype?: "f32" | "f64";
+  /** Whether `backward` fills the tensor's `grad`; the numbers are then drawn at once. */
+  readonly requiresGrad?: boolean;
 }
 
 const uniform = (shape: Shape, options: RandomOptions): Tensor =>
   new Tensor((options.generator ?? defaultGenerator()).draw(shape, options.dtype));
 
+function asked(x: Tensor, { requiresGrad }: RandomOptions): Tensor {
+  if (requiresGrad === true) x.requiresGrad = true;
+  return x;
+}
+
 /** Uniform in [0, 1). */
-export const rand = (shape: Shape, options: RandomOptions = {}): Tensor => uniform(shape, options);
+export const rand = (shape: Shape, options: RandomOptions = {}): Tensor => asked(uniform(shape, options), options);
 
 /** Standard normal (Box & Muller 1958). */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
@@ -104,16 +114,11 @@ export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   const angle = uniform(shape, options);
   // 1 - u is in (0, 1]: its logarithm is finite.
   const length = sqrt(mul(log(add(neg(radius), 1)), -2));
-  return mul(length, cos(mul(angle, 2 * Math.PI)));
+  return asked(mul(length, cos(mul(angle, 2 * Math.PI))), options);
 }
 
 /** Whole numbers in [low, high), i32, all equally likely. */
-export function randint(
-  low: number,
-  high: number,
-  shape: Shape,
-  options: Pick<RandomOptions, "generator"> = {},
-): Tensor {
+export function randint(low: number, high: number, shape: Shape, options: DrawOptions = {}): Tensor {
   const fits = [low, high].every((bound) => Number.isInteger(bound) && Math.abs(bound) <= 2 ** 31);
   if (!fits || low >= high) throw new ArgumentError("randint", `needs whole low < high, got ${low} and ${high}`);
   // 53 random bits: no range of i32 is noticeably biased, and the product is the same on every backend.
@@ -121,7 +126,7 @@ export function randint(
   return cast(floor(add(mul(unit, high - low), low)), "i32");
 }
 
-export interface BernoulliOptions extends Pick<RandomOptions, "generator"> {
+export interface BernoulliOptions extends DrawOptions {
   /** Needed where p is a number. */
   readonly shape?: Shape;
 }
@@ -135,5 +140,5 @@ export function bernoulli(p: Tensor | number, options: BernoulliOptions = {}): T
 }
 
 /** 0, ..., n - 1 in random order: i32 [n]. */
-export const permutation = (n: number, options: Pick<RandomOptions, "generator"> = {}): Tensor =>
+export const permutation = (n: number, options: DrawOptions = {}): Tensor =>
   argsort(uniform([n], { ...options, dtype: "f64" }));

@@ -75,6 +75,19 @@ describe("gradients stop", () => {
     expect(() => x.greater(1).cast("f64").detach().backward()).toThrow(S.GradientError);
   });
 
+  it("a result becomes a leaf where it is asked to, unless it has a history", () => {
+    const x = S.randn([3], { dtype: "f64", requiresGrad: true, generator: S.generator(1) });
+    const y = x.detach().mul(2);
+    y.requiresGrad = true;
+    x.mul(y).sum().backward();
+    expect(x.grad?.toArray()).toEqual(y.toArray());
+    expect(y.grad?.toArray()).toEqual(x.toArray());
+    const z = x.mul(2);
+    expect(() => {
+      z.requiresGrad = true;
+    }).toThrow(/use detach\(\) first/);
+  });
+
   it("but accumulate over several backward calls", () => {
     const x = scalar(2, true);
     x.square().backward();
