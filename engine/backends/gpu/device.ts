@@ -186,7 +186,9 @@ export class Device {
     then: (result: Handle) => T,
   ): T | Promise<T> {
     try {
-      const result = this.#kernel(spec, pipeline)(...args);
+      const kernel = this.#kernel(spec, pipeline);
+      const result = kernel(...args);
+      this.#checkMode(kernel);
       if (!(result instanceof Promise)) return then(result);
       return result.then(then, (cause: unknown) => {
         throw this.#failure(spec.purpose, cause, spec);
@@ -215,6 +217,14 @@ export class Device {
     return kernel;
   }
 
+  /** gpu.js turns to its CPU mode by itself when it cannot compile; nobody asked for that. */
+  #checkMode({ kernel }: GpuKernel): void {
+    const { mode } = kernel.constructor;
+    const wanted = this.mode.startsWith("webgl") ? "gpu" : this.mode;
+    if (mode === wanted) return;
+    throw new SluiceError("gpu", `gpu.js fell from mode "${this.mode}" to "${mode}": ${kernel.fallbackReason}`);
+  }
+
   /** The packed result of a kernel that returns four values a thread, as the flat array it is in memory. */
   #shaped(spec: KernelSpec, result: Handle): Handle {
     if (spec.lanes === 1 || result instanceof Float32Array) return result;
@@ -236,7 +246,7 @@ export class Device {
   #failure(purpose: string, cause: unknown, spec?: KernelSpec): SluiceError {
     const text = cause instanceof Error ? cause.message : String(cause);
     const where = `gpu.js (${this.mode}, ${this.#adapter})`;
-    if (/lost|destroyed/i.test(text) || text === "") {
+    if (/lost|destroyed|different WebGPU device/i.test(text) || text === "") {
       return new SluiceError(
         "gpu",
         `the device was lost during ${purpose}: ${text || "no reason given"}. Tensors that were read keep their values; ` +

@@ -1,0 +1,67 @@
+// What fails says what happened, poisons no more than it must, and the next choice of a backend works.
+
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { type Device, openDevice } from "../../../engine/backends/gpu/device.ts";
+import type { KernelSpec } from "../../../engine/backends/gpu/steps.ts";
+import * as S from "../../../engine/index.ts";
+import { modes } from "./modes.ts";
+
+afterAll(() => S.setBackend("reference"));
+
+const spec = (source: string): KernelSpec => ({
+  ...{ source, helpers: [], output: [4], lanes: 1, arrays: [4], purpose: "a test" },
+});
+
+const run = async (device: Device, source: string) => device.call(spec(source), [new Float32Array(4)], []);
+
+describe.each(modes)("mode %s", (mode) => {
+  it("shows the source that does not compile", async () => {
+    // gpu.js also prints what WebGPU says.
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const device = await openDevice(mode);
+    await expect(run(device, "function kernel(a0) { return a0[this.thread.x] +; }")).rejects.toThrow(
+      /failed at a test: (.|\n)*a0\[this\.thread\.x\] \+;/,
+    );
+    expect(await run(device, "function kernel(a0) { return a0[this.thread.x] + 1; }")).toBeDefined();
+    device.close();
+    quiet.mockRestore();
+  });
+
+  it("says that it is asynchronous, or is not", async () => {
+    await S.setBackend("gpu", { mode });
+    const x = S.tensor([1, 2]).mul(2);
+    if (mode === "webgpu") expect(() => x.dataSync()).toThrow(/await t\.data\(\)/);
+    else expect(Array.from(x.dataSync())).toEqual([2, 4]);
+    expect(Array.from(await x.data())).toEqual([2, 4]);
+  });
+
+  it("passes a failed run on to what depends on it, and only to that", async () => {
+    await S.setBackend("gpu", { mode });
+    const big = S.tensor([2 ** 25], { dtype: "i32" });
+    const step = S.compile((x: S.Tensor) => S.cast(S.add(x, 1), "f32"));
+    const attempt = async () => (await S.mul(step(big), 2).data())[0];
+    await expect(attempt()).rejects.toThrow(/exact up to/);
+    expect((await S.mul(step(S.tensor([3], { dtype: "i32" })), 2).data())[0]).toBe(8);
+  });
+});
+
+it.runIf(modes.includes("webgpu"))("survives the loss of the device", async () => {
+  const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  await S.setBackend("gpu", { mode: "webgpu" });
+  const [read, unread] = [S.tensor([1, 2]).mul(3), S.tensor([1, 2]).mul(5)];
+  await read.data();
+  await unread.sum().data();
+  // Every handle knows the device that all of gpu.js shares.
+  const device = await openDevice("webgpu");
+  const handle = (await device.upload(new Float32Array(4))) as { context?: { device: { destroy(): void } } };
+  handle.context?.device.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect(unread.data()).rejects.toThrow(/device was lost/);
+  await expect(read.add(1).data()).rejects.toThrow(/device was lost/);
+  await S.setBackend("gpu", { mode: "webgpu" });
+  expect(Array.from(await read.add(1).data())).toEqual([4, 7]);
+  await expect(unread.data()).rejects.toThrow();
+  await S.setBackend("wasm");
+  expect(Array.from(read.add(1).dataSync())).toEqual([4, 7]);
+  quiet.mockRestore();
+});
