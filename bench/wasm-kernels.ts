@@ -185,22 +185,6 @@ folded("row sums", fold("sum", square, "row"));
 folded("row max", fold("max", square, "row"));
 folded("column sums", fold("sum", transposed, "outer"));
 folded("column max", fold("max", transposed, "outer"));
-folded(
-  "whole sum",
-  kernel(
-    [side * side],
-    0,
-    "row",
-    "rw",
-    1,
-    stage({ instrs: [load(0, flat(side * side))], folds: [{ op: "sum", value: 0, register: 0 }] }),
-    stage({
-      over: "point",
-      instrs: [register(0)],
-      stores: [{ arg: 1, access: [{ shape: [], strides: [], offset: 0 }], value: 0 }],
-    }),
-  ),
-);
 
 const softmax = kernel(
   [side, side],

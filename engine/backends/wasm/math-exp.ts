@@ -71,7 +71,7 @@ export const exp2 = (v: Vector, x: Local): Local =>
 export const expm1 = (v: Vector, x: Local): Local =>
   v.local(() => {
     const { bits, r } = reduce(v, clamp(v, x, -25, 88.8), 126);
-    const p = v.madd(v.op("f32x4.mul", r, r), v.horner(r, expm1Q), r);
+    const p = v.madd(v.op("f32x4.mul", r, r), v.estrin(r, expm1Q), r);
     // 2^n (p + 1) - 1 without cancellation, halved so that n = 128 has a scale.
     const scale = v.shift("i32x4.shl", bits, 23);
     const half = v.madd(scale, p, v.op("f32x4.sub", scale, v.f32(0.5)));

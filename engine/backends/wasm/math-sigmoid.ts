@@ -44,8 +44,8 @@ export const erf = (v: Vector, x: Local): Local =>
   v.local(() => {
     const size = v.op("f32x4.abs", x);
     const square = v.op("f32x4.mul", x, x);
-    const near = v.madd(x, v.horner(square, erfP), x);
+    const near = v.madd(x, v.estrin(square, erfP), x);
     const capped = v.op("f32x4.pmin", size, v.f32(4));
-    const tail = expSmall(v, v.op("f32x4.neg", v.horner(capped, erfTail)));
+    const tail = expSmall(v, v.op("f32x4.neg", v.estrin(capped, erfTail)));
     return joinSides(v, x, size, 1, near, v.op("f32x4.sub", v.f32(1), tail));
   });
