@@ -63,8 +63,8 @@ export class Heap {
   private extend(size: number, bytes: number, what: string): number {
     const end = this.top + size;
     if (end > maxPages * pageBytes || !this.reach(end)) {
-      const inUse = [...this.used.values()].reduce((sum, n) => sum + n, 0);
-      throw new OutOfMemoryError("wasm", `${what} needs ${bytes} bytes; ${inUse} bytes of at most 4 GiB are in use`);
+      const rest = `${this.bytesInUse} bytes of at most 4 GiB are in use`;
+      throw new OutOfMemoryError("wasm", `${what} needs ${bytes} bytes; ${rest}`);
     }
     const start = this.top;
     this.top = end;
