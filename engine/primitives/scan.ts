@@ -2,7 +2,7 @@
 
 import { isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
-import type { Node } from "../graph/node.ts";
+import type { Attrs, Node } from "../graph/node.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Build, Row } from "./row.ts";
 
@@ -22,18 +22,23 @@ function checkNumbers(op: string, inputs: readonly Node[]): Node["dtype"] {
   return first.dtype;
 }
 
-/** Element t is that of x at t + by (by is 1 or -1); 0 beyond the ends. */
-function neighbour(b: Build, x: Node, axis: number, by: number): Node {
-  const side = x.shape[axis];
-  if (side === 0) return x;
-  const at = (value: number, others: readonly number[]) => others.map((other, i) => (i === axis ? value : other));
-  const zeros = x.shape.map(() => 0);
-  const part = b.apply("slice", [x], {
-    starts: at(by > 0 ? 1 : 0, zeros),
-    stops: at(by > 0 ? side : side - 1, x.shape),
-    steps: x.shape.map(() => 1),
-  });
-  return b.apply("pad", [part], { lo: at(by > 0 ? 0 : 1, zeros), hi: at(by > 0 ? 1 : 0, zeros), value: 0 });
+/**
+ * The gradient of the coefficients: each is multiplied by the h before it, and meets the gradient of the h it makes.
+ * Parts joined to a zero, not padding: a kernel that need not ask where it is runs at full speed.
+ */
+function coefficientGradient(b: Build, gh: Node, h: Node, attrs: Attrs["recurrence"]): Node {
+  const { axis, reverse, lag } = attrs;
+  const side = h.shape[axis];
+  if (side === 0) return gh;
+  const part = (x: Node, start: number): Node =>
+    b.apply("slice", [x], {
+      starts: x.shape.map((_, i) => (i === axis ? start : 0)),
+      stops: x.shape.map((whole, i) => (i === axis ? start + side - 1 : whole)),
+      steps: x.shape.map(() => 1),
+    });
+  const products = b.mul(part(gh, reverse ? 0 : 1), part(h, reverse ? 1 : 0));
+  const zero = b.apply("full", [], { shape: h.shape.with(axis, 1), dtype: h.dtype, value: 0 });
+  return b.apply("concat", lag === reverse ? [zero, products] : [products, zero], { axis });
 }
 
 export const scans: { readonly [P in ScanOp]: Row<P> } = {
@@ -51,9 +56,7 @@ export const scans: { readonly [P in ScanOp]: Row<P> } = {
       const { axis, reverse, lag } = h.attrs;
       // The coefficient between two neighbours is the same in both directions; only whose element it is changes.
       const gh = b.apply("recurrence", [a, g], { axis, reverse: !reverse, lag: !lag });
-      const back = reverse ? 1 : -1;
-      const da = lag ? b.mul(neighbour(b, gh, axis, -back), h) : b.mul(gh, neighbour(b, h, axis, back));
-      return [da, gh];
+      return [coefficientGradient(b, gh, h, h.attrs), gh];
     },
   },
   cumsum: {

@@ -237,6 +237,10 @@ class Columns {
         });
         for (let j = 0; j < unroll; j++) v.scope(() => body(moved, j * 16, live));
       });
+    if (kernel.reverse) {
+      this.descending(at, bytes, tail, piece);
+      return;
+    }
     f.i32(0).set(at);
     for (const unroll of [4, 1]) {
       f.block(() =>
@@ -259,5 +263,29 @@ class Columns {
     if (tail === 0) return;
     f.get(at).get(bytes).op("i32.lt_u");
     f.if(() => piece(1, tail));
+  }
+
+  /** Last column first: memory is then walked through steadily in one direction, which hardware foresees. */
+  private descending(at: Local, bytes: Local, tail: number, piece: (unroll: number, live: number) => void): void {
+    const { f } = this.v;
+    const width = widthOf(this.kernel);
+    f.get(bytes).i32(-16).op("i32.and").set(at);
+    if (tail !== 0) {
+      f.get(at).get(bytes).op("i32.lt_u");
+      f.if(() => piece(1, tail));
+    }
+    for (const [unroll, mask] of [[1, 63] as const, [4, -1] as const]) {
+      f.block(() =>
+        f.loop(() => {
+          f.get(at).i32(mask).op("i32.and").op("i32.eqz").brIf(1);
+          f.get(at)
+            .i32(unroll * 16)
+            .op("i32.sub")
+            .set(at);
+          piece(unroll, width);
+          f.br(0);
+        }),
+      );
+    }
   }
 }
