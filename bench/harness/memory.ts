@@ -1,14 +1,22 @@
 // Memory of a training step: how far the process grows, and how much a step leaves for the garbage collector.
 
-/** Values as the memory workload names them. `globalThis.gc` (node --expose-gc) must be there. */
+/** Slow libraries take fewer steps, in ms. */
+const longest = 30_000;
+
+/**
+ * RSS growth in KiB over `taken` steps after the first 100, and bytes of JavaScript heap a step. Needs `globalThis.gc`
+ * (node --expose-gc).
+ */
 export async function measureMemory(run: () => unknown, steps: number): Promise<Record<string, number>> {
   for (let i = 0; i < 100; i++) await run();
   const before = resident();
-  for (let i = 0; i < steps; i++) await run();
+  const start = performance.now();
+  let taken = 0;
+  for (; taken < steps && performance.now() - start < longest; taken++) await run();
   const growth = resident() - before;
   const idle = await heapPerCall(() => undefined);
   const perStep = Math.max(0, (await heapPerCall(run)) - idle);
-  return { "RSS growth, KiB": Math.round(growth / 1024), "JavaScript heap a step, bytes": Math.round(perStep) };
+  return { growth: Math.round(growth / 1024), perStep: Math.round(perStep), taken };
 }
 
 function resident(): number {

@@ -14,6 +14,13 @@ export interface Contender {
   readonly command: readonly string[];
 }
 
+/** Processes that still run: a stopped one would outlive the benchmark. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
 export class Peer {
   readonly contender: Contender;
   version = "";
@@ -26,6 +33,8 @@ export class Peer {
     this.contender = contender;
     const [file, ...args] = contender.command;
     this.child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    running.add(this.child);
+    this.child.on("exit", () => running.delete(this.child));
     this.child.stderr?.on("data", (chunk: Buffer) => {
       this.errors = (this.errors + chunk).slice(-2000);
     });

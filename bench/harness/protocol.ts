@@ -78,7 +78,8 @@ export interface HostInput {
   readonly dtype: InputSpec["dtype"];
   readonly data: Float32Array | Int32Array;
 }
-export type Build = (inputs: Inputs, params: Params) => Job | Promise<Job>;
+/** Undefined: the implementation does not offer it. */
+export type Build = (inputs: Inputs, params: Params) => Job | undefined | Promise<Job | undefined>;
 export type Builders = Readonly<Record<string, Build>>;
 
 export const numberOf = (params: Params, key: string): number => params[key] as number;

@@ -3,7 +3,7 @@
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { makeInputs } from "./inputs.ts";
-import type { Builders, Inputs, Job, Reply, Request, Workload } from "./protocol.ts";
+import type { Build, Builders, Inputs, Job, Reply, Request, Workload } from "./protocol.ts";
 import { turn } from "./turn.ts";
 
 /** Serves the operations in `builders`. `version` names the library and what it runs on. */
@@ -15,7 +15,7 @@ export const serve = (version: string, builders: Builders): Promise<void> =>
 /** Answers requests, one after the other. `build` gives undefined for what the implementation does not offer. */
 export async function serveWith(
   version: string,
-  build: (workload: Workload, inputs: Inputs) => Job | Promise<Job> | undefined,
+  build: (workload: Workload, inputs: Inputs) => ReturnType<Build>,
 ): Promise<void> {
   const socket = new Socket({ fd: 3 });
   const say = (reply: Reply): void => {

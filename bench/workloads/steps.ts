@@ -127,7 +127,7 @@ export const memory: Group = {
       ...mlp,
       id: "memory of 10,000 MLP steps",
       params: { ...mlp.params, steps: 10_000 },
-      measures: ["RSS growth, KiB", "JavaScript heap a step, bytes"],
+      measures: ["RSS growth, KiB", "JavaScript heap a step, bytes", "steps"],
     },
   ],
 };

@@ -1,0 +1,87 @@
+// Forward functions and their gradients in TensorFlow.js.
+
+import * as tf from "@tensorflow/tfjs";
+import { type Build, type Builders, type HostInput, type Inputs, type Job, numberOf } from "../../harness/protocol.ts";
+
+export type Named = { readonly [name: string]: tf.Tensor };
+
+export const upload = ({ data, shape, dtype }: HostInput): tf.Tensor =>
+  tf.tensor(data, shape, dtype === "f32" ? "float32" : "int32");
+
+export const uploadAll = (inputs: Inputs): Named =>
+  Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, upload(input)]));
+
+/** A pure function of the inputs, in a tidy. The wasm backend has computed when an operation returns. */
+function pure(inputs: Inputs, fn: (x: Named) => tf.Tensor[]): Job {
+  const tensors = uploadAll(inputs);
+  const run = (): void => {
+    for (const result of tf.tidy(() => fn(tensors))) result.dispose();
+  };
+  const result = (): number[] => {
+    const values: number[] = [];
+    for (const tensor of tf.tidy(() => fn(tensors))) {
+      for (const value of tensor.dataSync()) values.push(value);
+      tensor.dispose();
+    }
+    return values;
+  };
+  return { run, result, release: () => tf.dispose(Object.values(tensors)) };
+}
+
+const unary =
+  (fn: (x: tf.Tensor) => tf.Tensor): Build =>
+  (inputs) =>
+    pure(inputs, ({ x }) => [fn(x)]);
+
+const differentiable =
+  (names: readonly string[], fn: (...args: tf.Tensor[]) => tf.Tensor): Build =>
+  (inputs, { backward }) =>
+    pure(inputs, (all) => {
+      const args = names.map((name) => all[name]);
+      if (!backward) return [fn(...args)];
+      const { value, grads } = tf.valueAndGrads(fn)(args, all.seed);
+      return [value, ...grads];
+    });
+
+export const gelu = (x: tf.Tensor): tf.Tensor => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+
+export const layerNorm = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor => {
+  const { mean, variance } = tf.moments(x, -1, true);
+  return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), weight), bias);
+};
+
+const rmsNorm = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
+  tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-5))), weight);
+
+const axes: Readonly<Record<string, number | undefined>> = { last: 1, first: 0 };
+
+export const functions: Builders = {
+  exp: unary(tf.exp),
+  log: unary(tf.log),
+  tanh: unary(tf.tanh),
+  sigmoid: unary(tf.sigmoid),
+  erf: unary(tf.erf),
+  gelu: unary(gelu),
+  silu: unary((x) => tf.mul(x, tf.sigmoid(x))),
+  cumsum: unary((x) => tf.cumsum(x)),
+  softmax: differentiable(["x"], (x) => tf.softmax(x, -1)),
+  logSoftmax: differentiable(["x"], (x) => tf.logSoftmax(x, -1)),
+  layerNorm: differentiable(["x", "weight", "bias"], layerNorm),
+  rmsNorm: differentiable(["x", "weight"], rmsNorm),
+  sum: (inputs, params) => pure(inputs, ({ x }) => [tf.sum(x, axes[params.axes as string])]),
+  matmul: (inputs, { transposeA, transposeB }) =>
+    pure(inputs, ({ a, b }) => [tf.matMul(a, b, transposeA as boolean, transposeB as boolean)]),
+  multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [tf.add(tf.mul(a, b), b)]),
+  topk: (inputs, params) =>
+    pure(inputs, ({ x }) => {
+      const { values, indices } = tf.topk(x, numberOf(params, "k"), true);
+      indices.dispose();
+      return [values];
+    }),
+  chain: (inputs, params) =>
+    pure(inputs, ({ x, w, b }) => {
+      let y = x;
+      for (let i = 0; i < numberOf(params, "links"); i++) y = tf.add(tf.matMul(y, w), b);
+      return [y];
+    }),
+};
