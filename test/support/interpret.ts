@@ -126,16 +126,16 @@ function interpretScan(kernel: ScanKernel, args: readonly Memory[]): void {
 }
 
 function interpretContract({ batch, m, n, k, a, b }: ContractKernel, [x, y, out]: readonly Memory[]): void {
+  const [rowsA, colsA] = [range(m).map((i) => walked(i, a.row, a.rows)), range(k).map((p) => walked(p, a.col, a.cols))];
+  const [rowsB, colsB] = [range(k).map((p) => walked(p, b.row, b.rows)), range(n).map((j) => walked(j, b.col, b.cols))];
   let flat = 0;
   for (const index of indices(batch)) {
     const at = (strides: readonly number[]) => index.reduce((sum, i, axis) => sum + i * strides[axis], 0);
+    const [startA, startB] = [a.offset + at(a.batch), b.offset + at(b.batch)];
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {
         let sum = 0;
-        for (let p = 0; p < k; p++) {
-          const left = x[a.offset + at(a.batch) + walked(i, a.row, a.rows) + walked(p, a.col, a.cols)];
-          sum += left * y[b.offset + at(b.batch) + walked(p, b.row, b.rows) + walked(j, b.col, b.cols)];
-        }
+        for (let p = 0; p < k; p++) sum += x[startA + rowsA[i] + colsA[p]] * y[startB + rowsB[p] + colsB[j]];
         out[flat++] = sum;
       }
     }
