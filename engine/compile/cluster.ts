@@ -112,12 +112,15 @@ class Fusion {
   readonly #clusterOf = new Map<Vertex, Cluster>();
   readonly #dependencies = new Map<Vertex, readonly Dependency[]>();
   readonly #position = new Map<Vertex, number>();
+  /** Whether a cluster has members on both sides of a position (before it, and at or after it). */
+  readonly #straddled: boolean[];
 
   constructor(legal: Legal, inline: ReadonlySet<Vertex>) {
     this.#inline = inline;
     legal.order.forEach((vertex, i) => {
       this.#position.set(vertex, i);
     });
+    this.#straddled = legal.order.map(() => false);
   }
 
   add(vertex: Vertex, fuse: boolean): void {
@@ -132,6 +135,7 @@ class Fusion {
       const merged = this.#merge(producer, own);
       if (merged === undefined) continue;
       for (const member of merged.members) this.#clusterOf.set(member, merged);
+      this.#straddled.fill(true, this.#at(merged.members[0]) + 1, this.#last(merged) + 1);
       own = merged;
     }
   }
@@ -208,6 +212,8 @@ class Fusion {
   #cyclic(inside: ReadonlySet<Vertex>): boolean {
     let first = Number.POSITIVE_INFINITY;
     for (const v of inside) first = Math.min(first, this.#at(v));
+    // What lies before a position that no cluster straddles reads nothing after it: the search ends there.
+    while (this.#straddled[first]) first -= 1;
     const seen = new Set<Cluster>();
     const stack: Cluster[] = [];
     const push = (v: Vertex): void => {
