@@ -96,5 +96,7 @@ function chooseLanes(kernel: LoopKernel): LoopKernel["lanes"] {
       .filter((stage) => stage.over === "row")
       .flatMap(accessesOf)
       .filter((access) => access.length === 1 && access[0].strides[axis] === 1).length;
-  return contiguous(outer - 1) > contiguous(axes.length - 1) ? "outer" : "row";
+  // A row shorter than two vectors leaves lanes empty, and its folds end in horizontal steps.
+  const short = axes[axes.length - 1] < 8 && axes[outer - 1] >= 2 * axes[axes.length - 1];
+  return short || contiguous(outer - 1) > contiguous(axes.length - 1) ? "outer" : "row";
 }

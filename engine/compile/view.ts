@@ -46,8 +46,11 @@ export function joinViews(front: View, back: View): View | undefined {
   if (sizeOf(front.shape) === 0)
     return { shape: front.shape, strides: front.shape.map(() => 0), offset: 0, mask: front.mask };
   const sides = back.shape.length;
-  // The start as coordinates of `back`, and each front axis as a move along back's axes.
-  const start = unravel(front.offset, back.shape);
+  // The start as coordinates of `back`, and each front axis as a move along back's axes. Where a mask keeps the first
+  // indices out, the start is the first one let in: what lies before it need not exist.
+  const first = front.shape.map((_, axis) => front.mask?.[axis][0] ?? 0);
+  const corner = front.strides.reduce((flat, stride, axis) => flat + stride * first[axis], front.offset);
+  const start = unravel(corner, back.shape);
   if (start === undefined) return undefined;
   const moves: number[][] = [];
   for (let axis = 0; axis < front.shape.length; axis++) {
@@ -59,10 +62,17 @@ export function joinViews(front: View, back: View): View | undefined {
     if (move === undefined) return undefined;
     moves.push(move);
   }
-  return joinMoves(front, back, start, moves);
+  return joinMoves(front, back, start, first, moves);
 }
 
-function joinMoves(front: View, back: View, start: readonly number[], moves: readonly number[][]): View | undefined {
+/** Joins by moves along `back`'s axes from coordinates `start`, which belong to index `first` of the front axes. */
+function joinMoves(
+  front: View,
+  back: View,
+  start: readonly number[],
+  first: readonly number[],
+  moves: readonly number[][],
+): View | undefined {
   const mask: [number, number][] | undefined = back.mask && front.shape.map((side) => [0, side]);
   for (let b = 0; b < back.shape.length; b++) {
     // Reach of coordinate b over all (unmasked) front indices: no carry into the next axis may happen.
@@ -75,8 +85,8 @@ function joinMoves(front: View, back: View, start: readonly number[], moves: rea
       if (move === 0) continue;
       const [from, to] = front.mask?.[axis] ?? [0, front.shape[axis]];
       const last = Math.max(from, to - 1);
-      lo += Math.min(move * from, move * last);
-      hi += Math.max(move * from, move * last);
+      lo += Math.min(move * (from - first[axis]), move * (last - first[axis]));
+      hi += Math.max(move * (from - first[axis]), move * (last - first[axis]));
       movers += 1;
       mover = axis;
     }
@@ -87,7 +97,10 @@ function joinMoves(front: View, back: View, start: readonly number[], moves: rea
     // The mask of b becomes a mask of the one front axis that moves along it.
     if (movers !== 1) return undefined;
     const move = moves[mover][b];
-    const inside = (i: number) => start[b] + move * i >= limits[0] && start[b] + move * i < limits[1];
+    const inside = (i: number) => {
+      const at = start[b] + move * (i - first[mover]);
+      return at >= limits[0] && at < limits[1];
+    };
     let from = 0;
     while (from < front.shape[mover] && !inside(from)) from++;
     let to = from;
@@ -95,7 +108,8 @@ function joinMoves(front: View, back: View, start: readonly number[], moves: rea
     mask[mover] = [Math.max(mask[mover][0], from), Math.min(mask[mover][1], to)];
   }
   const strides = moves.map((move) => move.reduce((sum, m, b) => sum + m * back.strides[b], 0));
-  const offset = back.offset + start.reduce((sum, c, b) => sum + c * back.strides[b], 0);
+  const origin = back.offset + start.reduce((sum, c, b) => sum + c * back.strides[b], 0);
+  const offset = strides.reduce((sum, stride, axis) => sum - stride * first[axis], origin);
   return { shape: front.shape, strides, offset, mask: mergeMasks(front, mask) };
 }
 

@@ -45,7 +45,7 @@ export interface Taps {
 /** Accumulators that are free while each has a load of its own. */
 export const accumulators = 8;
 /** Rows up to which packing costs more than reading the windows anew for each row. */
-const fewRows = 2;
+const fewRows = 4;
 
 export function directWay(sides: Sides): Stencil | Taps | undefined {
   const { m, n, k, a, b } = sides;
