@@ -8,7 +8,7 @@ interface Contest {
   readonly name: string;
   /** Runs once and leaves the result on the device; `finish` waits for all that was started. */
   readonly ours: { run(): void; finish(): Promise<unknown> };
-  readonly textbook: { run(): void | Promise<unknown>; finish(): Promise<unknown> };
+  readonly textbook: { run(): unknown; finish(): Promise<unknown> };
 }
 
 const values = (count: number, salt: number): Float32Array =>
@@ -103,7 +103,7 @@ async function recurrence(gpu: GpuInstance): Promise<Contest> {
 }
 
 /** Best time of a run in ms, over a few rounds of enough runs to measure. */
-async function time({ run, finish }: { run(): void | Promise<unknown>; finish(): Promise<unknown> }): Promise<number> {
+async function time({ run, finish }: { run(): unknown; finish(): Promise<unknown> }): Promise<number> {
   await run();
   await finish();
   let [best, runs] = [Number.POSITIVE_INFINITY, 1];

@@ -83,7 +83,7 @@ export class Tensor {
     if (node.op !== "data" && node.tracked) {
       throw new GradientError("requiresGrad", "only leaves can be set to require gradients; use detach() first");
     }
-    if (node.storage === undefined) this.dataSync();
+    if (node.storage === undefined) realize([this.#readable("requiresGrad")]);
     return node.storage as Storage;
   }
 

@@ -1,10 +1,11 @@
 // The helper functions kernels call: elementary functions by polynomials. A GPU's own are wrong by up to hundreds of
-// ulp and lose NaN and Inf. Only what every mode does alike is used: + - *, comparisons, floor; no bits of floats.
+// ulp and lose NaN and Inf. Only what every mode does alike is used: + - *, comparisons, floor; no bits of floats. No
+// helper calls another: gpu.js puts them in an order that GLSL refuses. What they share is pasted, with `$` in names
+// replaced by a prefix of its own.
 
-import { threefryRotations } from "../../random.ts";
+import { uniform } from "./random.ts";
 
 export type HelperName =
-  | "slPower2"
   | "slExp"
   | "slExp2"
   | "slExpm1"
@@ -19,16 +20,7 @@ export type HelperName =
   | "slPow"
   | "slUniform";
 
-const needs: Partial<Record<HelperName, readonly HelperName[]>> = {
-  slExp: ["slPower2"],
-  slExp2: ["slPower2"],
-  slExpm1: ["slPower2"],
-  slLog1p: ["slLog"],
-  slTanh: ["slExp"],
-  slSigmoid: ["slExp"],
-  slErf: ["slExp"],
-  slPow: ["slLog2", "slExp2"],
-};
+const paste = (prefix: string, code: string): string => code.replaceAll("$", prefix);
 
 const horner = (x: string, coefficients: readonly number[]): string =>
   coefficients
@@ -58,58 +50,79 @@ const cosC = [0.04166664555668831, -0.001388736185617745, 2.44377224589698e-5];
 const [ln2High, ln2Low] = [0.693359375, 2.1219444e-4];
 const halfPi = [1.5703125, 4.837512969970703e-4, 7.549790126404332e-8];
 
-/** 2^n of a whole number |n| <= 127, by the bits of n. */
-const power2 = `function slPower2(n) {
-  let m = Math.abs(n);
-  let b = 2;
-  if (n < 0) { b = 0.5; }
-  let s = 1;
-${[64, 32, 16, 8, 4, 2, 1]
-  .map((bit) => {
-    const squares = Math.log2(bit);
-    const name = `b${bit}`;
-    const power = squares === 0 ? "b" : `b${bit / 2} * b${bit / 2}`;
-    return { bit, name, power };
-  })
-  .reverse()
-  .map(({ name, power }) => `  const ${name} = ${power};`)
-  .join("\n")}
-${[64, 32, 16, 8, 4, 2, 1].map((bit) => `  if (m >= ${bit}) { s = s * b${bit}; m = m - ${bit}; }`).join("\n")}
-  return s;
-}`;
+const powers = [1, 2, 4, 8, 16, 32, 64];
 
-/** p * 2^n in two steps, so that overflow is infinite and small results round once. */
-const scale = `const h = Math.floor(n * 0.5);
-  const g = n - h;`;
+/** Sets $s to 2^n for a whole number |n| <= 127, by the bits of n. */
+const power2 = (prefix: string, n: string): string =>
+  paste(
+    prefix,
+    `let $m = Math.abs(${n});
+  let $b1 = 2;
+  if (${n} < 0) { $b1 = 0.5; }
+  let $s = 1;
+${powers
+  .slice(1)
+  .map((bit) => `  const $b${bit} = $b${bit / 2} * $b${bit / 2};`)
+  .join("\n")}
+${powers
+  .toReversed()
+  .map((bit) => `  if ($m >= ${bit}) { $s = $s * $b${bit}; $m = $m - ${bit}; }`)
+  .join("\n")}`,
+  );
+
+/** Sets $y to p * 2^n, in two steps, so that overflow is infinite and small results round once. */
+const scaled = (prefix: string, p: string, n: string): string =>
+  paste(
+    prefix,
+    `const $h = Math.floor(${n} * 0.5);
+  const $g = ${n} - $h;
+  ${power2(`${prefix}h`, `${prefix}h`)}
+  ${power2(`${prefix}g`, `${prefix}g`)}
+  let $y = ${p} * ${prefix}hs * ${prefix}gs;`,
+  );
+
+/** Makes y a NaN where x is one. */
+const keepNaN = (y: string, x: string): string =>
+  `let ${y}odd = 1;
+  if (${x} === ${x}) { ${y}odd = 0; }
+  if (${y}odd > 0.5) { ${y} = ${x}; }`;
+
+/** Sets $y to e^x. */
+const exponential = (prefix: string, x: string): string =>
+  paste(
+    prefix,
+    `const $c = Math.max(-104.5, Math.min(89, ${x}));
+  const $n = Math.floor($c * 1.4426950408889634 + 0.5);
+  const $r = ($c - $n * ${ln2High}) + $n * ${ln2Low};
+  const $p = 1 + ($r + $r * $r * (${horner("$r", expQ)}));
+  ${scaled(prefix, "$p", "$n")}
+  if (${x} > 88.73) { $y = inf; }
+  if (${x} < -104) { $y = 0; }
+  ${keepNaN("$y", x)}`,
+  );
+
+/** Sets $y to 2^x. */
+const exponential2 = (prefix: string, x: string): string =>
+  paste(
+    prefix,
+    `const $c = Math.max(-151, Math.min(128.5, ${x}));
+  const $n = Math.floor($c + 0.5);
+  const $r = ($c - $n) * ${Math.LN2};
+  const $p = 1 + ($r + $r * $r * (${horner("$r", expQ)}));
+  ${scaled(prefix, "$p", "$n")}
+  if (${x} >= 128) { $y = inf; }
+  if (${x} < -150) { $y = 0; }
+  ${keepNaN("$y", x)}`,
+  );
 
 const exp = `function slExp(x, inf) {
-  const c = Math.max(-104.5, Math.min(89, x));
-  const n = Math.floor(c * 1.4426950408889634 + 0.5);
-  const r = (c - n * ${ln2High}) + n * ${ln2Low};
-  const p = 1 + (r + r * r * (${horner("r", expQ)}));
-  ${scale}
-  let y = p * slPower2(h) * slPower2(g);
-  if (x > 88.73) { y = inf; }
-  if (x < -104) { y = 0; }
-  let odd = 1;
-  if (x === x) { odd = 0; }
-  if (odd > 0.5) { y = x; }
-  return y;
+  ${exponential("e", "x")}
+  return ey;
 }`;
 
 const exp2 = `function slExp2(x, inf) {
-  const c = Math.max(-151, Math.min(128.5, x));
-  const n = Math.floor(c + 0.5);
-  const r = (c - n) * ${Math.LN2};
-  const p = 1 + (r + r * r * (${horner("r", expQ)}));
-  ${scale}
-  let y = p * slPower2(h) * slPower2(g);
-  if (x >= 128) { y = inf; }
-  if (x < -150) { y = 0; }
-  let odd = 1;
-  if (x === x) { odd = 0; }
-  if (odd > 0.5) { y = x; }
-  return y;
+  ${exponential2("e", "x")}
+  return ey;
 }`;
 
 const expm1 = `function slExpm1(x, inf) {
@@ -117,55 +130,78 @@ const expm1 = `function slExpm1(x, inf) {
   const n = Math.floor(c * 1.4426950408889634 + 0.5);
   const r = (c - n * ${ln2High}) + n * ${ln2Low};
   const p = r + r * r * (${horner("r", expm1Q)});
-  const s = slPower2(n - 1);
-  const half = s * p + (s - 0.5);
+  const k = n - 1;
+  ${power2("k", "k")}
+  const half = ks * p + (ks - 0.5);
   let y = half + half;
   if (x > 88.73) { y = inf; }
   if (Math.abs(x) < 2.9802322387695312e-8) { y = x; }
-  let odd = 1;
-  if (x === x) { odd = 0; }
-  if (odd > 0.5) { y = x; }
+  ${keepNaN("y", "x")}
   return y;
 }`;
 
-const steps = [64, 32, 16, 8, 4, 2, 1];
-/** Splits x > 0 into m 2^e with m in [sqrt(1/2), sqrt(2)), by multiplications with powers of two. */
-const split = `let m = x;
-  let e = 0;
-  if (m < 1.1754943508222875e-38) { m = m * 16777216; e = -24; }
-${steps.map((n) => `  if (m >= ${2 ** n}) { m = m * ${2 ** -n}; e = e + ${n}; }`).join("\n")}
-${steps.map((n) => `  if (m < ${2 ** (1 - n)}) { m = m * ${2 ** n}; e = e - ${n}; }`).join("\n")}
-  if (m > 1.4142135623730951) { m = m * 0.5; e = e + 1; }
-  const f = m - 1;
-  const s = f * f;
-  const rest = s * f * (${horner("f", logP)}) - s * 0.5;`;
+/** Splits x > 0 into $f + 1 = m 2^-$e with m in [sqrt(1/2), sqrt(2)), and sets $rest to log m - $f. */
+const split = (prefix: string, x: string): string =>
+  paste(
+    prefix,
+    `let $m = ${x};
+  let $e = 0;
+  if ($m < 1.1754943508222875e-38) { $m = $m * 16777216; $e = -24; }
+${powers
+  .toReversed()
+  .map((n) => `  if ($m >= ${2 ** n}) { $m = $m * ${2 ** -n}; $e = $e + ${n}; }`)
+  .join("\n")}
+${powers
+  .toReversed()
+  .map((n) => `  if ($m < ${2 ** (1 - n)}) { $m = $m * ${2 ** n}; $e = $e - ${n}; }`)
+  .join("\n")}
+  if ($m > 1.4142135623730951) { $m = $m * 0.5; $e = $e + 1; }
+  const $f = $m - 1;
+  const $s = $f * $f;
+  const $rest = $s * $f * (${horner("$f", logP)}) - $s * 0.5;`,
+  );
 
 /** log of 0, of negatives, of infinity and NaN. */
-const poles = `if (x === 0) { y = -inf; }
-  if (x < 0) { y = nan; }
-  if (x === inf) { y = inf; }
-  let odd = 1;
-  if (x === x) { odd = 0; }
-  if (odd > 0.5) { y = x; }
-  return y;`;
+const poles = (y: string, x: string): string =>
+  `if (${x} === 0) { ${y} = -inf; }
+  if (${x} < 0) { ${y} = nan; }
+  if (${x} === inf) { ${y} = inf; }
+  ${keepNaN(y, x)}`;
+
+/** Sets $y to log x. */
+const logarithm = (prefix: string, x: string): string =>
+  paste(
+    prefix,
+    `${split(prefix, x)}
+  let $y = $e * ${ln2High} + ($f + ($rest - $e * ${ln2Low}));
+  ${poles("$y", x)}`,
+  );
+
+/** Sets $y to log2 x. */
+const logarithm2 = (prefix: string, x: string): string =>
+  paste(
+    prefix,
+    `${split(prefix, x)}
+  let $y = $e + ($f + ($f * ${Math.LOG2E - 1} + ($rest * ${Math.LOG2E - 1} + $rest)));
+  ${poles("$y", x)}`,
+  );
 
 const log = `function slLog(x, inf, nan) {
-  ${split}
-  let y = e * ${ln2High} + (f + (rest - e * ${ln2Low}));
-  ${poles}
+  ${logarithm("l", "x")}
+  return ly;
 }`;
 
 const log2 = `function slLog2(x, inf, nan) {
-  ${split}
-  let y = e + (f + (f * ${Math.LOG2E - 1} + (rest * ${Math.LOG2E - 1} + rest)));
-  ${poles}
+  ${logarithm2("l", "x")}
+  return ly;
 }`;
 
 /** What rounding 1 + x lost is put back; with a literal 1, compilers take x - ((x + 1) - 1) for 0. */
 const log1p = `function slLog1p(x, inf, nan, one) {
   const w = x + one;
   const lost = x - (w - one);
-  let y = slLog(w, inf, nan);
+  ${logarithm("l", "w")}
+  let y = ly;
   if (w > 0) { if (x < 1e9) { y = y + lost / w; } }
   if (Math.abs(x) < 2.9802322387695312e-8) { y = x; }
   return y;
@@ -177,7 +213,9 @@ const tanh = `function slTanh(x, inf) {
   let y = x + s * x * (${horner("s", tanhP)});
   if (t >= 0.6) {
     const c = Math.min(t, 9.1);
-    const u = 1 - 2 / (slExp(c + c, inf) + 1);
+    const d = c + c;
+    ${exponential("e", "d")}
+    const u = 1 - 2 / (ey + 1);
     y = u;
     if (x < 0) { y = -u; }
   }
@@ -185,13 +223,12 @@ const tanh = `function slTanh(x, inf) {
 }`;
 
 const sigmoid = `function slSigmoid(x, inf) {
-  const z = slExp(-Math.abs(x), inf);
+  const a = -Math.abs(x);
+  ${exponential("e", "a")}
   let top = 1;
-  if (x < 0) { top = z; }
-  let y = top / (z + 1);
-  let odd = 1;
-  if (x === x) { odd = 0; }
-  if (odd > 0.5) { y = x; }
+  if (x < 0) { top = ey; }
+  let y = top / (ey + 1);
+  ${keepNaN("y", "x")}
   return y;
 }`;
 
@@ -202,7 +239,9 @@ const erf = `function slErf(x, inf) {
   if (t < 0.0001) { y = x * 1.1283791670955126; }
   if (t >= 1) {
     const c = Math.min(t, 4);
-    const u = 1 - slExp(-(${horner("c", erfTail)}), inf);
+    const d = -(${horner("c", erfTail)});
+    ${exponential("e", "d")}
+    const u = 1 - ey;
     y = u;
     if (x < 0) { y = -u; }
   }
@@ -241,7 +280,10 @@ const pow = `function slPow(x, y, inf, nan) {
     if (y < 0 && x === 0) { result = inf; }
   } else {
     const size = Math.abs(x);
-    result = slExp2(y * slLog2(size, inf, nan), inf);
+    ${logarithm2("l", "size")}
+    const product = y * ly;
+    ${exponential2("e", "product")}
+    result = ey;
     if (x < 0) {
       if (whole === t) {
         const half = Math.floor(t * 0.5);
@@ -250,87 +292,16 @@ const pow = `function slPow(x, y, inf, nan) {
         result = nan;
       }
     }
-    let odd = 1;
-    if (y === y) { odd = 0; }
-    if (odd > 0.5) { result = y; }
+    ${keepNaN("result", "y")}
   }
   return result;
 }`;
 
-/**
- * Threefry-2x32-20 on limbs of 16 bits, which f32 adds and shifts exactly; exclusive or is the one bit operation every
- * mode has for small whole numbers. The result is that of `uniformF32(threefry2x32(k0, k1, index, counter)[0])`.
- */
-const uniform = (() => {
-  const lines: string[] = [];
-  let n = 0;
-  const fresh = (expression: string): string => {
-    lines.push(`  const t${n} = ${expression};`);
-    return `t${n++}`;
-  };
-  type Limbs = readonly [hi: string, lo: string];
-  const add = (a: Limbs, b: Limbs, extra = 0): Limbs => {
-    const low = fresh(`${a[1]} + ${b[1]}${extra === 0 ? "" : ` + ${extra}`}`);
-    const carry = fresh(`Math.floor(${low} * ${2 ** -16})`);
-    const high = fresh(`${a[0]} + ${b[0]} + ${carry}`);
-    const wrapped = fresh(`${high} - Math.floor(${high} * ${2 ** -16}) * 65536`);
-    return [wrapped, fresh(`${low} - ${carry} * 65536`)];
-  };
-  const xor = (a: Limbs, b: Limbs): Limbs => [fresh(`${a[0]} ^ ${b[0]}`), fresh(`${a[1]} ^ ${b[1]}`)];
-  const rotate = ([hi, lo]: Limbs, by: number): Limbs => {
-    if (by >= 16) return rotate([lo, hi], by - 16);
-    if (by === 0) return [hi, lo];
-    const cut = 2 ** (16 - by);
-    const [a, b] = [hi, lo].map((limb) => fresh(`Math.floor(${limb} * ${1 / cut})`));
-    return [fresh(`(${hi} - ${a} * ${cut}) * ${2 ** by} + ${b}`), fresh(`(${lo} - ${b} * ${cut}) * ${2 ** by} + ${a}`)];
-  };
-  const [k0, k1]: Limbs[] = [
-    ["k0h", "k0l"],
-    ["k1h", "k1l"],
-  ];
-  const high = fresh(`Math.floor(index * ${2 ** -16})`);
-  const start: Limbs = [high, fresh(`index - ${high} * 65536`)];
-  // The parity constant 0x1bd11bda.
-  const parity: Limbs = [fresh("0x1bd1"), fresh("0x1bda")].map((t) => t) as unknown as Limbs;
-  const keys = [k0, k1, xor(xor(parity, k0), k1)];
-  let x0 = add(start, keys[0]);
-  let x1 = add(["ch", "cl"], keys[1]);
-  for (let group = 0; group < 5; group++) {
-    for (const r of threefryRotations[group & 1]) {
-      x0 = add(x0, x1);
-      x1 = xor(rotate(x1, r), x0);
-    }
-    x0 = add(x0, keys[(group + 1) % 3]);
-    x1 = add(x1, keys[(group + 2) % 3], group + 1);
-  }
-  const value = `(${x0[0]} * 256 + Math.floor(${x0[1]} * ${2 ** -8})) * ${2 ** -24}`;
-  return `function slUniform(k0h, k0l, k1h, k1l, ch, cl, index) {\n${lines.join("\n")}\n  return ${value};\n}`;
-})();
-
 const sources: Record<HelperName, string> = {
-  slPower2: power2,
-  slExp: exp,
-  slExp2: exp2,
-  slExpm1: expm1,
-  slLog: log,
-  slLog2: log2,
-  slLog1p: log1p,
-  slTanh: tanh,
-  slSigmoid: sigmoid,
-  slErf: erf,
-  slSin: wave("slSin", 0),
-  slCos: wave("slCos", 1),
-  slPow: pow,
-  slUniform: uniform,
+  ...{ slExp: exp, slExp2: exp2, slExpm1: expm1, slLog: log, slLog2: log2, slLog1p: log1p },
+  ...{ slTanh: tanh, slSigmoid: sigmoid, slErf: erf, slPow: pow, slUniform: uniform },
+  ...{ slSin: wave("slSin", 0), slCos: wave("slCos", 1) },
 };
 
-/** The sources of helpers and of those they call, callees first. */
-export function helperSource(names: Iterable<HelperName>): string[] {
-  const found = new Set<HelperName>();
-  const visit = (name: HelperName): void => {
-    for (const other of needs[name] ?? []) visit(other);
-    found.add(name);
-  };
-  for (const name of names) visit(name);
-  return [...found].map((name) => sources[name]);
-}
+/** The sources of helpers. */
+export const helperSource = (names: Iterable<HelperName>): string[] => [...names].map((name) => sources[name]);

@@ -99,7 +99,9 @@ async function provideWebGpu(): Promise<WebGpu | string> {
   }
   let native: { create(options: string[]): WebGpu; globals: Record<string, unknown> };
   try {
-    native = (await import("webgpu")) as unknown as typeof native;
+    // Named by a variable: a bundler for browsers must not look into a package for Node.
+    const name = "webgpu";
+    native = (await import(/* @vite-ignore */ name)) as typeof native;
   } catch {
     return "the package webgpu is not installed or does not load here: npm install webgpu";
   }

@@ -1,0 +1,99 @@
+// The engine in a real browser: the conformance page, built by Vite, in headless Chromium; on wasm with and without
+// threads, and on gpu.js through WebGPU and WebGL2, both computed by Chromium's software GPU.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium } from "playwright-core";
+import { build, type PreviewServer, preview } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { replay } from "../support/seed.ts";
+import type { Found, Wanted } from "./page/conformance.ts";
+
+const executablePath = "/usr/bin/chromium";
+const installed = existsSync(executablePath);
+if (!installed)
+  console.log("the browser is not tested: there is no /usr/bin/chromium (Debian: apt-get install chromium)");
+
+const args = [
+  ...["--no-sandbox", "--no-first-run", "--disable-quic", "--disable-sync"],
+  ...["--disable-background-networking", "--disable-component-update"],
+  // The software GPU, for WebGPU and for WebGL.
+  ...["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+  ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"],
+];
+
+/** What makes a page cross-origin isolated: only then it may share memory, and have threads. */
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+describe.runIf(installed)("in Chromium", () => {
+  const root = fileURLToPath(new URL("./page", import.meta.url));
+  const outDir = mkdtempSync(join(tmpdir(), "sluice-page-"));
+  const servers: PreviewServer[] = [];
+  let browser: Browser;
+
+  const serve = async (headers: Record<string, string>): Promise<string> => {
+    const quiet = { configFile: false, logLevel: "error" } as const;
+    const server = await preview({
+      ...quiet,
+      root,
+      build: { outDir },
+      preview: { port: 0, host: "127.0.0.1", headers },
+    });
+    servers.push(server);
+    return server.resolvedUrls?.local[0] as string;
+  };
+
+  beforeAll(async () => {
+    // Top-level await and private fields as they are: the browser is as new as the code.
+    await build({ configFile: false, logLevel: "error", root, build: { outDir, target: "esnext", emptyOutDir: true } });
+    browser = await chromium.launch({ executablePath, headless: true, args });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await Promise.all(servers.map((server) => server.close()));
+    rmSync(outDir, { recursive: true, force: true });
+  });
+
+  async function conform(url: string, wanted: Omit<Wanted, "seed">): Promise<Found> {
+    const page = await browser.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(url);
+    const call = `globalThis.conform(${JSON.stringify({ ...wanted, seed: replay().seed })})`;
+    const found = (await page.evaluate(call)) as Found;
+    await page.close();
+    expect(errors).toEqual([]);
+    expect(found.failures).toEqual([]);
+    expect(found.compared).toBeGreaterThan(300);
+    return found;
+  }
+
+  let curve: readonly number[] = [];
+
+  it("computes on wasm without threads", async () => {
+    const found = await conform(await serve({}), { backend: "wasm", programs: 40, slack: 1 });
+    expect([found.isolated, found.threads]).toEqual([false, 1]);
+    curve = found.losses;
+    expect(curve[19]).toBeLessThan(curve[0]);
+  });
+
+  it("computes on wasm with threads, the same to the bit", async () => {
+    const found = await conform(await serve(isolation), { backend: "wasm", threads: 2, programs: 40, slack: 1 });
+    expect([found.isolated, found.threads]).toEqual([true, 2]);
+    expect(found.losses).toEqual(curve);
+  });
+
+  it.each(["webgpu", "webgl2"] as const)("computes on gpu.js in mode %s", { timeout: 120_000 }, async (mode) => {
+    const found = await conform(await serve({}), { backend: "gpu", mode, programs: 8, slack: 4 });
+    expect(found.info?.mode).toBe(mode);
+    found.losses.forEach((loss, i) => {
+      expect(Math.abs(loss - curve[i]) / curve[i]).toBeLessThan(1e-3);
+    });
+  });
+});
