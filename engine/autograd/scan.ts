@@ -6,6 +6,7 @@ import { type Body, Node } from "../graph/node.ts";
 import { build } from "../primitives/index.ts";
 import type { Shape } from "../shape.ts";
 import { gradientsOfAll } from "./gradients.ts";
+import { sumsOverTime } from "./over-time.ts";
 
 /** A leaf of a body: it has a value only while the body runs. */
 export const bodyLeaf = (like: { readonly shape: Shape; readonly dtype: Node["dtype"] }): Node =>
@@ -74,6 +75,7 @@ class StepBody implements Body {
 
   pullBack(scan: Node<"scan">, given: Node<"tuple">): readonly (Node | undefined)[] {
     const gradientOf = (result: number): Node | undefined => given.inputs[given.attrs.slots.indexOf(result)];
+    const zero = (leaf: Node): Node => build.fill(leaf, 0);
     const states = this.leaves.slice(0, this.carries).filter((leaf) => isFloat(leaf.dtype));
     // Seeds: of the state, carried from step to step; of sequences, one element a step.
     const stateSeeds = states.map(bodyLeaf);
@@ -81,45 +83,67 @@ class StepBody implements Body {
       const sequence = i < this.carries ? undefined : gradientOf(i);
       return sequence === undefined ? [] : [{ node, sequence, seed: bodyLeaf(node) }];
     });
-    const seeds = states.map((leaf, i): [Node, Node] => [this.results[this.leaves.indexOf(leaf)], stateSeeds[i]]);
+    const stateOutputs = states.map((leaf, i): [Node, Node] => [
+      this.results[this.leaves.indexOf(leaf)],
+      stateSeeds[i],
+    ]);
     const targets = this.leaves.filter((_, i) => i < this.carries || scan.inputs[i].tracked);
     const found = gradientsOfAll(
-      [...seeds, ...flowing.map(({ node, seed }): [Node, Node] => [node, seed])],
+      [...stateOutputs, ...flowing.map(({ node, seed }): [Node, Node] => [node, seed])],
       targets,
       new Set(this.leaves),
     );
     const gradients = new Map(targets.map((leaf, i) => [leaf, found[i]]));
-    const elements = this.leaves.slice(this.carries, this.carries + this.sequences);
-    const outside = this.leaves
-      .slice(this.carries + this.sequences)
-      .filter((leaf) => gradients.get(leaf) !== undefined);
-    const sums = outside.map(bodyLeaf);
-    const varying = elements.filter((leaf) => gradients.get(leaf) !== undefined);
-    const zero = (leaf: Node): Node => build.fill(leaf, 0);
+    const split = this.carries + this.sequences;
+    const elements = this.leaves.slice(this.carries, split);
+    const known = new Map<Node, Node>([
+      ...this.#saved.map(({ node, result }): [Node, Node] => [node, build.apply("part", [scan], { index: result })]),
+      ...elements.map((leaf, i): [Node, Node] => [leaf, scan.inputs[this.carries + i]]),
+      ...flowing.map(({ seed, sequence }): [Node, Node] => [seed, sequence]),
+    ]);
+    const flow = (leaves: readonly Node[]) =>
+      leaves.flatMap((leaf) => {
+        const value = gradients.get(leaf);
+        return value === undefined ? [] : [{ leaf, value }];
+      });
+    const varying = flow(elements);
+    const constants = new Set(this.leaves.slice(split));
+    const kept = new Set(varying.map(({ value }) => value));
+    const outside = sumsOverTime(flow([...constants]), kept, {
+      length: this.length,
+      has: (value) => known.has(value) || kept.has(value),
+      isFixed: (value) => constants.has(value) || value.op === "full" || value.op === "iota",
+      of: (value) => known.get(value) as Node,
+    });
+    const added = outside.filter(({ total }) => total === undefined);
+    const sums = added.map(({ leaf }) => bodyLeaf(leaf));
     const { last, outputs } = scanNodes(
       {
         carries: [...stateSeeds, ...sums],
-        elements: [...this.#saved.map(({ node }) => node), ...elements, ...flowing.map(({ seed }) => seed)],
+        elements: [...known.keys()],
         next: [
           ...states.map((leaf) => gradients.get(leaf) ?? zero(leaf)),
-          ...outside.map((leaf, i) => build.add(sums[i], gradients.get(leaf) as Node)),
+          ...added.map(({ value }, i) => build.add(sums[i], value)),
         ],
-        outputs: varying.map((leaf) => gradients.get(leaf) as Node),
+        outputs: [...kept],
         length: this.length,
         reverse: !this.reverse,
       },
-      [...states.map((leaf) => gradientOf(this.leaves.indexOf(leaf)) ?? zero(leaf)), ...outside.map(zero)],
       [
-        ...this.#saved.map(({ result }) => build.apply("part", [scan], { index: result })),
-        ...scan.inputs.slice(this.carries, this.carries + this.sequences),
-        ...flowing.map(({ sequence }) => sequence),
+        ...states.map((leaf) => gradientOf(this.leaves.indexOf(leaf)) ?? zero(leaf)),
+        ...added.map(({ leaf }) => zero(leaf)),
       ],
+      [...known.values()],
     );
-    return this.leaves.map((leaf, i) => {
-      if (i < this.carries) return last[states.indexOf(leaf)];
-      return i < this.carries + this.sequences
-        ? outputs[varying.indexOf(leaf)]
-        : last[states.length + outside.indexOf(leaf)];
+    [...kept].forEach((value, i) => {
+      if (!known.has(value)) known.set(value, outputs[i]);
     });
+    const results = new Map<Node, Node>([
+      ...states.map((leaf, i): [Node, Node] => [leaf, last[i]]),
+      ...varying.map(({ leaf, value }): [Node, Node] => [leaf, outputs[[...kept].indexOf(value)]]),
+      ...added.map(({ leaf }, i): [Node, Node] => [leaf, last[states.length + i]]),
+      ...outside.flatMap(({ leaf, total }): [Node, Node][] => (total === undefined ? [] : [[leaf, total()]])),
+    ]);
+    return this.leaves.map((leaf) => results.get(leaf));
   }
 }
