@@ -1,7 +1,7 @@
 // Products of matrices. Large ones compute a 2 x 2 tile a thread, four sums from four loads, and put the tiles in order
 // afterwards; small ones a sum a thread; long sums over few results are cut into parts that are added up.
 
-import type { ContractKernel, GroupedKernel, MatrixAccess } from "../../compile/ir.ts";
+import type { ContractKernel, GroupedKernel, MatrixAccess, WalkAxis } from "../../compile/ir.ts";
 import { contiguousStrides, sizeOf } from "../../shape.ts";
 import { foldRows } from "./loop.ts";
 import type { Steps } from "./steps.ts";
@@ -53,9 +53,19 @@ function addProduct(
   col: string,
   p: string,
 ): void {
-  const at = (x: MatrixAccess, i: string, j: string) => affine(x.offset, [...start, i, j], [...x.batch, x.row, x.col]);
+  const at = (x: MatrixAccess, i: string, j: string) => {
+    const [rows, cols] = [walk(w, i, x.row, x.rows), walk(w, j, x.col, x.cols)];
+    return affine(x.offset, [...start, ...rows.index, ...cols.index], [...x.batch, ...rows.strides, ...cols.strides]);
+  };
   const left = w.read(a, at(kernel.a, row, p));
   w.line(`${sum} = ${sum} + ${left} * ${w.read(b, at(kernel.b, p, col))};`);
+}
+
+/** An index of a matrix as indices of the axes it walks, and their strides. */
+function walk(w: Writer, index: string, stride: number, axes: readonly WalkAxis[] | undefined) {
+  if (axes === undefined) return { index: [index], strides: [stride] };
+  const sides = axes.map((axis) => axis.side);
+  return { index: w.unravel(index, sides), strides: axes.map((axis) => axis.stride) };
 }
 
 /** Parts of each sum, then their sum. */
@@ -93,12 +103,21 @@ function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): numb
         return w.const(affine(x.offset, w.unravel(w.const("this.thread.z"), batch), x.batch));
       };
       const [baseA, baseB] = [base(kernel.a), base(kernel.b)];
-      const rows = pair(w, "this.thread.y", m).map((i) => w.const(`${baseA} + ${i} * ${kernel.a.row}`));
-      const cols = pair(w, "this.thread.x", n).map((j) => w.const(`${baseB} + ${j} * ${kernel.b.col}`));
+      const step = (index: string, stride: number, axes: readonly WalkAxis[] | undefined): string => {
+        const along = walk(w, index, stride, axes);
+        return axes === undefined ? `${index} * ${stride}` : w.const(affine(0, along.index, along.strides));
+      };
+      const rows = pair(w, "this.thread.y", m).map((i) =>
+        w.const(`${baseA} + ${step(i, kernel.a.row, kernel.a.rows)}`),
+      );
+      const cols = pair(w, "this.thread.x", n).map((j) =>
+        w.const(`${baseB} + ${step(j, kernel.b.col, kernel.b.cols)}`),
+      );
       const sums = [0, 1, 2, 3].map(() => w.let("0"));
       w.loop(k, (p) => {
-        const left = rows.map((row) => w.const(w.read(a, `${row} + ${p} * ${kernel.a.col}`)));
-        const right = cols.map((col) => w.const(w.read(b, `${col} + ${p} * ${kernel.b.row}`)));
+        const [stepA, stepB] = [step(p, kernel.a.col, kernel.a.cols), step(p, kernel.b.row, kernel.b.rows)];
+        const left = rows.map((row) => w.const(w.read(a, `${row} + ${stepA}`)));
+        const right = cols.map((col) => w.const(w.read(b, `${col} + ${stepB}`)));
         sums.forEach((sum, i) => {
           w.line(`${sum} = ${sum} + ${left[i >> 1]} * ${right[i & 1]};`);
         });
