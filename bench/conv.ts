@@ -1,10 +1,9 @@
 // Milliseconds and GFLOP/s of convolutions and grouped products, forward and with both gradients, on one thread.
 // Run with `npx tsx bench/conv.ts`; `... fma` turns relaxed multiply-add on first. Minima over interleaved rounds.
 
-import v8 from "node:v8";
 import * as S from "../engine/index.ts";
 
-if (process.argv.includes("fma")) v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
+if (process.argv.includes("fma")) S.enableRelaxedSimd();
 await S.setBackend("wasm");
 S.setThreads(1);
 
