@@ -1,7 +1,8 @@
 // Module: a model is plain data. Its fields are its parameters, buffers and sub-modules, and their names are the paths.
 
-import { ArgumentError, type DType, formatShape, isFloat, sameShape, Tensor, tensor } from "../engine/index.ts";
+import { ArgumentError, type DType, isFloat, Tensor, tensor } from "../engine/index.ts";
 import { draw, inherit, type Role, roleOf } from "./parameter.ts";
+import { loadTensors } from "./state.ts";
 import { Stream } from "./stream.ts";
 
 /** Any module, whatever it takes and gives. */
@@ -103,22 +104,8 @@ export abstract class Module<In extends readonly unknown[] = [x: Tensor], Out = 
    * or of another shape or dtype.
    */
   async loadStateDict(state: Readonly<Record<string, Tensor>>): Promise<void> {
-    const own = new Map([...this.namedParameters(), ...this.namedBuffers()]);
-    const problems: string[] = [];
-    for (const [name, { shape, dtype }] of own) {
-      const given = Object.hasOwn(state, name) ? state[name] : undefined;
-      if (given === undefined) problems.push(`"${name}" is missing`);
-      else if (!sameShape(given.shape, shape) || given.dtype !== dtype) {
-        const [has, needs] = [given, { shape, dtype }].map((x) => `${x.dtype} ${formatShape(x.shape)}`);
-        problems.push(`"${name}" is ${has}, needs ${needs}`);
-      }
-    }
-    for (const name of Object.keys(state)) if (!own.has(name)) problems.push(`"${name}" is unknown to this module`);
-    if (problems.length > 0) throw new ArgumentError("loadStateDict", problems.join("; "));
-    const values = await Promise.all([...own.keys()].map((name) => state[name].data()));
-    [...own.values()].forEach((target, i) => {
-      target.copyFrom(values[i]);
-    });
+    const own = Object.fromEntries([...this.namedParameters(), ...this.namedBuffers()]);
+    await loadTensors("loadStateDict", own, state);
   }
 }
 

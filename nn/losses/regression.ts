@@ -1,35 +1,15 @@
-// Losses: scalars, the mean over what they judge.
+// Losses of numbers: squared, absolute, and Huber's between them.
 
 import {
+  ArgumentError,
   DTypeError,
   formatShape,
-  gather,
-  isFloat,
-  logSoftmax,
   ShapeError,
   sameShape,
   type Tensor,
-} from "../engine/index.ts";
-
-/**
- * Mean over the rows of -log softmax(logits)[target] (stable for any logits).
- * @param logits [B, C] floats
- * @param targets [B] i32, each in [0, C)
- * @throws ShapeError, DTypeError
- */
-export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  const { shape } = logits;
-  if (shape.length !== 2 || targets.rank !== 1 || targets.shape[0] !== shape[0]) {
-    throw new ShapeError(
-      "crossEntropy",
-      `needs logits [B, C] and targets [B], got ${formatShape(shape)} and ${formatShape(targets.shape)}`,
-    );
-  }
-  if (targets.dtype !== "i32") throw new DTypeError("crossEntropy", `targets must be i32, got ${targets.dtype}`);
-  return gather(logSoftmax(logits, -1), 1, targets.reshape([-1, 1]))
-    .mean()
-    .neg();
-}
+  where,
+} from "../../engine/index.ts";
+import { checkPair, type ReductionOptions, reduced } from "./reduction.ts";
 
 /**
  * Mean of (prediction - target)^2 over all elements, or over those where `mask` holds (0 where it holds nowhere).
@@ -48,21 +28,34 @@ export function mseLoss(prediction: Tensor, target: Tensor, mask?: Tensor): Tens
   return squares.maskedFill(mask.logicalNot(), 0).sum().div(count.maximum(1));
 }
 
-/**
- * Mean of -(y log sigmoid(x) + (1 - y) log(1 - sigmoid(x))), without overflow: softplus(x) - x y.
- * @param logits any shape; @param targets the same shape and dtype, in [0, 1]
- * @throws ShapeError, DTypeError
- */
-export function binaryCrossEntropyWithLogits(logits: Tensor, targets: Tensor): Tensor {
-  checkPair("binaryCrossEntropyWithLogits", logits, targets);
-  return logits.softplus().sub(logits.mul(targets)).mean();
+/** Mean of |prediction - target|. @throws ShapeError, DTypeError */
+export function l1Loss(prediction: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
+  checkPair("l1Loss", prediction, target);
+  return reduced(prediction.sub(target).abs(), options);
 }
 
-function checkPair(op: string, x: Tensor, y: Tensor): void {
-  if (!sameShape(x.shape, y.shape)) {
-    throw new ShapeError(op, `shapes ${formatShape(x.shape)} and ${formatShape(y.shape)} differ`);
-  }
-  if (x.dtype !== y.dtype || !isFloat(x.dtype)) {
-    throw new DTypeError(op, `needs two f32 or two f64 tensors, got ${x.dtype} and ${y.dtype}`);
-  }
+export interface HuberOptions extends ReductionOptions {
+  /** Errors up to here are squared, larger ones grow linearly; default 1. */
+  readonly delta?: number;
 }
+
+/**
+ * Mean of e^2 / 2 where |e| <= delta, of delta (|e| - delta / 2) elsewhere (Huber 1964).
+ * @throws ShapeError, DTypeError, ArgumentError
+ */
+export function huberLoss(prediction: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
+  const { delta = 1 } = options;
+  checkPair("huberLoss", prediction, target);
+  if (!(delta > 0)) throw new ArgumentError("huberLoss", `delta must be positive, got ${delta}`);
+  const error = prediction.sub(target);
+  const size = error.abs();
+  const losses = where(size.lessEqual(delta), error.square().mul(0.5), size.sub(delta / 2).mul(delta));
+  return reduced(losses, options);
+}
+
+/** Huber's loss over `beta`: slope 1 far out (Girshick 2015). */
+export const smoothL1Loss = (
+  prediction: Tensor,
+  target: Tensor,
+  { beta = 1, ...options }: ReductionOptions & { readonly beta?: number } = {},
+): Tensor => huberLoss(prediction, target, { ...options, delta: beta }).div(beta);

@@ -1,15 +1,26 @@
 // What all optimizers share: parameters, state as leaf tensors, and one update of everything at once.
 
-import { ArgumentError, assignAll, noGrad, rootsOf, type Tensor, tensor, zerosLike } from "../../engine/index.ts";
+import { ArgumentError, assignAll, noGrad, Tensor, tensor, zerosLike } from "../../engine/index.ts";
+import { loadTensors } from "../state.ts";
+import { lossesOf } from "./clip.ts";
 
 /** One leaf and its next value. */
 export type Update = readonly [target: Tensor, value: Tensor];
+
+/** What a training loop needs of an optimizer, or of several side by side. */
+export interface AnyOptimizer {
+  readonly parameters: readonly Tensor[];
+  zeroGrad(): void;
+  step(): void | Promise<void>;
+  state(): Record<string, Tensor>;
+  loadState(state: Readonly<Record<string, Tensor>>): Promise<void>;
+}
 
 /**
  * Base class of optimizers. `lr` is a leaf tensor, so a schedule changes it without a compiled step being traced again.
  * Inside compile(), `step()` needs no await: the update is part of the step.
  */
-export abstract class Optimizer {
+export abstract class Optimizer implements AnyOptimizer {
   readonly parameters: readonly Tensor[];
   /** The learning rate, a scalar leaf. */
   readonly lr: Tensor;
@@ -43,14 +54,37 @@ export abstract class Optimizer {
    * from is computed in it too. A promise where the backend is asynchronous.
    */
   step(): void | Promise<void> {
+    const { updates, losses } = this.prepare();
+    if (updates.length === 0)
+      throw new ArgumentError("step", "no parameter has a gradient; call loss.backward() first");
+    return assignAll(updates, losses);
+  }
+
+  /** What `step` will assign, and the losses to evaluate with it; nothing where no parameter has a gradient. */
+  prepare(): { readonly updates: Update[]; readonly losses: Tensor[] } {
     const gradients = this.parameters.map((p) => p.grad);
     const found = gradients.filter((g) => g !== undefined);
-    if (found.length === 0) throw new ArgumentError("step", "no parameter has a gradient; call loss.backward() first");
-    const losses = new Set(found.flatMap(rootsOf));
-    return assignAll(
-      noGrad(() => this.updates(gradients)),
-      [...losses],
-    );
+    if (found.length === 0) return { updates: [], losses: [] };
+    return { updates: noGrad(() => this.updates(gradients)), losses: lossesOf(found) };
+  }
+
+  /** The leaves that a checkpoint keeps, by name: learning rate, counters, one tensor per parameter and moment. */
+  state(): Record<string, Tensor> {
+    const found: Record<string, Tensor> = {};
+    for (const [key, value] of Object.entries(this)) {
+      if (key === "parameters") continue;
+      if (value instanceof Tensor) found[key] = value;
+      if (!Array.isArray(value)) continue;
+      value.forEach((item: unknown, i) => {
+        if (item instanceof Tensor) found[`${key}.${i}`] = item;
+      });
+    }
+    return found;
+  }
+
+  /** Puts the state where `state` found it. @throws ArgumentError that lists every name that does not fit */
+  loadState(state: Readonly<Record<string, Tensor>>): Promise<void> {
+    return loadTensors("loadState", this.state(), state);
   }
 
   /** A scalar leaf of state in the parameters' precision. */
