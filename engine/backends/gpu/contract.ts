@@ -89,7 +89,7 @@ function cut(steps: Steps, kernel: ContractKernel, a: number, b: number): number
   return foldRows(steps, "sum", 0, partial, results, parts);
 }
 
-/** Text of offset + sum of whole multiples, kept free of variables: such an index stays an integer. */
+/** Tiles side by side in memory, four values each, then in order. */
 function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): number {
   const { m, n, k, batch } = kernel;
   const [tileRows, tileCols, batches] = [Math.ceil(m / 2), Math.ceil(n / 2), sizeOf(batch)];

@@ -233,7 +233,7 @@ class Run {
     if (name === "inf") return Number.POSITIVE_INFINITY;
     if (name === "nan") return Number.NaN;
     if (name === "zero" || name === "one") return name === "one" ? 1 : 0;
-    return this.#host.words[Number(name.slice(3))];
+    return name.startsWith("at") ? Number(name.slice(2)) : this.#host.words[Number(name.slice(3))];
   }
 
   #finish(made: readonly Cell[]): void {

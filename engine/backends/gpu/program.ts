@@ -1,12 +1,12 @@
 // Program -> plan: its steps on the device, its part on the host, and when each slot is no longer needed.
 
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
-import { bytesPerElement } from "../../dtype.ts";
 import { DTypeError, SluiceError } from "../../errors.ts";
 import { emitContract, emitGrouped } from "./contract.ts";
 import { type HostPart, hostPart } from "./host.ts";
 import { emitScatter, emitSort } from "./indexed.ts";
-import { emitLoop, type KeySource } from "./loop.ts";
+import { emitLoop, type KeyOf, type KeySource } from "./loop.ts";
+import { emitRepeat } from "./repeat.ts";
 import { emitScan } from "./scan.ts";
 import { type Step, Steps } from "./steps.ts";
 
@@ -111,16 +111,27 @@ class Planner {
   }
 
   #call(call: KernelCall): void {
-    const kernel = this.#program.kernels[call.kernel];
-    const slots = call.args.map((buffer, i) => this.#read(buffer, kernel.args[i].mode));
+    const { kernels } = this.#program;
+    const slots = call.args.map((buffer, i) => this.#read(buffer, kernels[call.kernel].args[i].mode));
+    this.#emit(this.#program, call, slots, (source) => this.#key(source, call));
+    call.args.forEach((buffer, i) => {
+      if (kernels[call.kernel].args[i].mode !== "read") this.#slots[buffer] = slots[i];
+    });
+  }
+
+  /** Emits a call's kernel; the slots of what it writes replace those of its arguments. */
+  #emit(program: Program, call: KernelCall, slots: (number | undefined)[], keyOf: KeyOf): void {
+    const kernel = program.kernels[call.kernel];
     const operands = slots.slice(0, -1) as number[];
     const write = (slot: number): void => {
       slots[slots.length - 1] = slot;
     };
     switch (kernel.kind) {
-      case "loop":
-        emitLoop(this.#steps, kernel, slots, this.#lengthsOf(call), (source) => this.#key(source, call));
+      case "loop": {
+        const lengths = call.args.map((buffer) => program.buffers[buffer].length);
+        emitLoop(this.#steps, kernel, slots, lengths, keyOf);
         break;
+      }
       case "contract":
         write(emitContract(this.#steps, kernel, operands, this.#options.tiles));
         break;
@@ -136,16 +147,9 @@ class Planner {
       case "sort":
         write(emitSort(this.#steps, kernel, operands[0]));
         break;
-      default:
-        throw new SluiceError("gpu", `there is no code for ${kernel.kind} kernels on this backend yet`);
+      case "repeat":
+        emitRepeat(this.#steps, kernel, slots, (body, step, own) => this.#emit(body, step, own, refuseKey));
     }
-    call.args.forEach((buffer, i) => {
-      if (kernel.args[i].mode !== "read") this.#slots[buffer] = slots[i];
-    });
-  }
-
-  #lengthsOf({ args }: KernelCall): number[] {
-    return args.map((buffer) => this.#program.buffers[buffer].length);
   }
 
   /** The slot of an argument. Writers of a part see what is there already. */
@@ -165,11 +169,19 @@ class Planner {
   }
 }
 
+const refuseKey: KeyOf = () => {
+  throw new SluiceError(
+    "gpu",
+    "random numbers inside a scan's step are not supported; draw them before, as a sequence",
+  );
+};
+
 function refuseDoubles({ buffers, kernels }: Program): void {
   const wide = (kernel: LoopKernel): boolean =>
     kernel.stages.some((stage) => stage.instrs.some((instr) => instr.dtype === "f64"));
+  for (const kernel of kernels) if (kernel.kind === "repeat") refuseDoubles(kernel.body);
   if (
-    buffers.some((buffer) => bytesPerElement(buffer.dtype) === 8) ||
+    buffers.some((buffer) => buffer.dtype === "f64") ||
     kernels.some((kernel) => kernel.kind === "loop" && wide(kernel))
   ) {
     throw new DTypeError("gpu", "there is no f64 on this backend; cast to f32, or use the wasm backend");

@@ -88,18 +88,31 @@ export class Steps {
       length += this.lengths[slot];
       return start;
     });
-    const whole = this.#join(packed);
+    const whole = this.join(packed);
     packed.forEach((slot, i) => {
       places.set(slot, { slot: whole, start: starts[i] });
     });
     return places;
   }
 
+  /** `length` elements of a slot from `start` on. */
+  part(slot: number, start: number, length: number): number {
+    if (start === 0 && length === this.lengths[slot]) return slot;
+    return this.emit("a part of an array", length, (w) => {
+      const at = w.position(start);
+      return w.const(w.read(slot, `${w.const("this.thread.x")} + ${at}`));
+    });
+  }
+
   /** One slot with the elements of several, a few at a time. */
-  #join(slots: readonly number[]): number {
+  join(slots: readonly number[]): number {
     if (slots.length === 1) return slots[0];
     if (slots.length > this.#maxArrays) {
-      return this.#join([this.#join(slots.slice(0, this.#maxArrays)), ...slots.slice(this.#maxArrays)]);
+      const groups: number[] = [];
+      for (let at = 0; at < slots.length; at += this.#maxArrays) {
+        groups.push(this.join(slots.slice(at, at + this.#maxArrays)));
+      }
+      return this.join(groups);
     }
     const length = slots.reduce((sum, slot) => sum + this.lengths[slot], 0);
     return this.emit(`packing ${slots.length} arrays`, length, (w) => {

@@ -6,8 +6,8 @@ import { type HelperName, helperSource } from "./functions.ts";
 /** The most elements of a buffer: positions are kept in f32, which counts exactly up to here. */
 export const maxElements = 2 ** 24;
 
-/** A number an executable passes at each call: fixed, or one limb of a random key. */
-export type Scalar = "inf" | "nan" | "zero" | "one" | `key${number}`;
+/** A number an executable passes at each call: fixed, one limb of a random key, or a position (see `Writer.position`). */
+export type Scalar = "inf" | "nan" | "zero" | "one" | `key${number}` | `at${number}`;
 
 /** Where a kernel finds the elements of a slot: an argument, from some position on. */
 export interface Place {
@@ -88,6 +88,12 @@ export class Writer {
     return name;
   }
 
+  /** A position as an argument, so that kernels that differ in nothing else are one. One a kernel. */
+  position(value: number): string {
+    this.scalars.push(`at${value}`);
+    return "at";
+  }
+
   helper(name: HelperName): string {
     this.#helpers.add(name);
     return name;
@@ -143,7 +149,8 @@ export class Writer {
   /** The source; `result` is what the kernel returns. */
   source(result: string): string {
     this.line(`return ${result};`);
-    const parameters = [...this.slots.map((_, i) => `a${i}`), ...this.scalars];
+    const scalars = this.scalars.map((name) => (name.startsWith("at") ? "at" : name));
+    const parameters = [...this.slots.map((_, i) => `a${i}`), ...scalars];
     return `function kernel(${parameters.join(", ")}) {\n${this.#lines.join("\n")}\n}`;
   }
 

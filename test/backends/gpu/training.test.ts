@@ -29,6 +29,33 @@ function classifier() {
   return { step, parameters };
 }
 
+/** A small language model: embedding, one block of attention and feed-forward, AdamW, in one compiled step. */
+async function trainLanguageModel(count: number): Promise<number[]> {
+  S.manualSeed(5);
+  const [words, size, length, rows] = [13, 16, 12, 4];
+  const embedding = new nn.Embedding(words, size);
+  const attention = new nn.MultiHeadAttention(size, { heads: 2, causal: true });
+  const block = new nn.TransformerBlock(size, { attention, feedForward: new nn.FeedForward(size, 32) });
+  const head = new nn.Linear(size, words);
+  const parameters = [...embedding.parameters(), ...block.parameters(), ...head.parameters()];
+  const optimizer = new nn.AdamW(parameters, { lr: 0.003 });
+  const step = S.compile((x: S.Tensor, y: S.Tensor) => {
+    optimizer.zeroGrad();
+    const scores = head.forward(block.forward(embedding.forward(x)));
+    const loss = nn.crossEntropy(S.reshape(scores, [rows * length, words]), S.reshape(y, [rows * length]));
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  const text = (at: number, shift: number): S.Tensor => {
+    const word = (row: number, place: number) => ((place + shift) * (1 + row) + at) % words;
+    const ids = Int32Array.from({ length: rows * length }, (_, i) => word(Math.floor(i / length), i % length));
+    return S.tensor(ids, { shape: [rows, length], dtype: "i32" });
+  };
+  const losses = Array.from({ length: count }, (_, at) => step(text(at, 0), text(at, 1)));
+  return (await Promise.all(losses.map((loss) => loss.data()))).map(([loss]) => loss);
+}
+
 function batchOf(at: number): [S.Tensor, S.Tensor] {
   const x = Float32Array.from({ length: batch * 4 }, (_, i) => Math.sin(i * 1.7 + at));
   const y = Int32Array.from({ length: batch }, (_, i) => Math.abs(Math.round(x[i * 4] * 3 + x[i * 4 + 1])) % 3);
@@ -53,6 +80,17 @@ describe.each(modes)("mode %s", (mode) => {
     expect(actual.losses[steps - 1]).toBeLessThan(actual.losses[0]);
     expected.losses.forEach((loss, i) => {
       expect(Math.abs(actual.losses[i] - loss) / loss, `step ${i}`).toBeLessThan(1e-3);
+    });
+  });
+
+  it("follows the loss curve of a language model", async () => {
+    await S.setBackend("wasm");
+    const expected = await trainLanguageModel(steps);
+    await S.setBackend("gpu", { mode });
+    const actual = await trainLanguageModel(steps);
+    expect(actual[steps - 1]).toBeLessThan(actual[0]);
+    expected.forEach((loss, i) => {
+      expect(Math.abs(actual[i] - loss) / loss, `step ${i}`).toBeLessThan(1e-3);
     });
   });
 
