@@ -37,6 +37,7 @@ export * from "./ops/scan.ts";
 export * from "./ops/slicing.ts";
 export type { Padding, PerAxis } from "./ops/sliding.ts";
 export * from "./ops/sorting.ts";
+export * from "./ops/selective-scan.ts";
 export type { TensorTree } from "./ops/tree.ts";
 export { hashName, threefry2x32 } from "./random.ts";
 export {

@@ -29,12 +29,20 @@ export interface ScanNodes {
   readonly outputs: readonly Node[];
 }
 
-/** Runs a step along the first axis of `sequences`, from the state `init`. */
-export function scanNodes(step: Step, init: readonly Node[], sequences: readonly Node[]): ScanNodes {
+/**
+ * Runs a step along the first axis of `sequences`, from the state `init`. `valueOf` gives the value of a node from
+ * outside the step where it is another's.
+ */
+export function scanNodes(
+  step: Step,
+  init: readonly Node[],
+  sequences: readonly Node[],
+  valueOf: (node: Node) => Node = (node) => node,
+): ScanNodes {
   const { carries, elements, next, outputs } = step;
   const outside = captured([...next, ...outputs], new Set([...carries, ...elements]));
   const body = new StepBody(step, outside);
-  const scan = build.apply("scan", [...init, ...sequences, ...outside], { body });
+  const scan = build.apply("scan", [...init, ...sequences, ...outside.map(valueOf)], { body });
   const part = (index: number): Node => build.apply("part", [scan], { index });
   return {
     last: next.map((_, i) => part(i)),
@@ -134,6 +142,7 @@ class StepBody implements Body {
         ...added.map(({ leaf }) => zero(leaf)),
       ],
       [...known.values()],
+      (node) => scan.inputs[this.leaves.indexOf(node)] ?? node,
     );
     [...kept].forEach((value, i) => {
       if (!known.has(value)) known.set(value, outputs[i]);

@@ -50,6 +50,10 @@ function title(kernel: Kernel): string {
       return `scatterAdd[${kernel.outer}x${kernel.count}->${kernel.bound}x${kernel.inner}]`;
     case "scan":
       return `scan[${kernel.outer}x${kernel.length}x${kernel.inner}] ${kernel.fn}${kernel.reverse ? " reversed" : ""}`;
+    case "selective": {
+      const sides = `${kernel.batch}x${kernel.length}x${kernel.channels}x${kernel.states}`;
+      return `selectiveScan[${sides}]${kernel.gradient ? " gradient" : ""}`;
+    }
     case "repeat":
       return `repeat[${kernel.length}]${kernel.reverse ? " reversed" : ""} ${kernel.body.calls.length} kernel calls`;
     case "sort":

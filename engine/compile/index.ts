@@ -2,6 +2,7 @@
 
 import type { Graph } from "../graph/graph.ts";
 import { isReduce } from "../graph/vocabulary.ts";
+import { selectiveGradients, selectiveResults, selectiveSizes } from "../primitives/index.ts";
 import { sizeOf } from "../shape.ts";
 import { type Cluster, type Clustering, cluster } from "./cluster.ts";
 import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
@@ -11,6 +12,7 @@ import { type Buffers, lowerCluster } from "./lower.ts";
 import { opaqueKernel } from "./opaque.ts";
 import { overwritable, planMemory, type Unplanned } from "./plan.ts";
 import { repeatKernel } from "./repeat.ts";
+import { selectiveKernel } from "./selective.ts";
 import { simplify } from "./simplify.ts";
 import { trimScans } from "./trim.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
@@ -88,19 +90,52 @@ class Assembly implements Buffers {
     return this.#buffers.push({ dtype: vertex.dtype, length: sizeOf(vertex.shape), role }) - 1;
   }
 
-  /** A scan: its body's program in a loop. States that nobody reads afterwards get memory of their own. */
+  /** A scan: its body's program in a loop. */
   #scan(v: Vertex): void {
     const { body } = v.as("scan");
     const kernel = repeatKernel(body, (graph) => compileGraph(graph, this.#options), this.#options.plan ?? true);
-    const parts = this.#legal.order.filter((part) => part.op === "part" && part.inputs[0] === v);
-    const results = body.results.map((node, i) => {
+    const results = this.#results(
+      v,
+      body.results.map(({ shape, dtype }) => ({ length: sizeOf(shape), dtype })),
+    );
+    const arena = this.#temporary({ length: kernel.body.arena.bytes, dtype: "bool" });
+    this.#call(kernel, [...this.#operands(v), ...results, arena]);
+  }
+
+  #selective(v: Vertex): void {
+    const sizes = selectiveSizes(v.inputs);
+    const shapes = v.op === "selectiveScan" ? selectiveResults(sizes) : selectiveGradients(sizes);
+    const borders = this.#parts(v).some((part) => part.as("part").index === 2);
+    const kernel = selectiveKernel(v, shapes.length, borders);
+    const results = this.#results(
+      v,
+      shapes.map((shape, i) => ({
+        length: v.op === "selectiveScan" && i === 2 && !borders ? 0 : sizeOf(shape),
+        dtype: v.dtype,
+      })),
+    );
+    this.#call(kernel, [...this.#operands(v), ...results]);
+  }
+
+  /** Buffers of the results of a vertex that has several; those that nobody reads get memory all the same. */
+  #results(v: Vertex, sizes: readonly Omit<Buffer, "role">[]): number[] {
+    const parts = this.#parts(v);
+    return sizes.map((size, i) => {
       const part = parts.find((p) => p.as("part").index === i);
-      if (part !== undefined) return this.of(part);
-      return this.#buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), role: "temporary" }) - 1;
+      return part === undefined ? this.#temporary(size) : this.of(part);
     });
-    const arena = this.#buffers.push({ dtype: "bool", length: kernel.body.arena.bytes, role: "temporary" }) - 1;
-    const inputs = v.inputs.map((x) => this.of(throughMovement(x, identityAccess(x.shape))[0]));
-    this.#call(kernel, [...inputs, ...results, arena]);
+  }
+
+  #parts(v: Vertex): Vertex[] {
+    return this.#legal.order.filter((part) => part.op === "part" && part.inputs[0] === v);
+  }
+
+  #operands(v: Vertex): number[] {
+    return v.inputs.map((x) => this.of(throughMovement(x, identityAccess(x.shape))[0]));
+  }
+
+  #temporary(size: Omit<Buffer, "role">): number {
+    return this.#buffers.push({ ...size, role: "temporary" }) - 1;
   }
 
   /** What must end up in memory: results, parts of concatenations, and whatever another kernel reads. */
@@ -149,6 +184,7 @@ class Assembly implements Buffers {
     if (c.domain === undefined) {
       const [v] = c.members;
       if (v.op === "scan") this.#scan(v);
+      if (v.op === "selectiveScan" || v.op === "selectiveScanGrad") this.#selective(v);
       const made = isOpaque(v) ? opaqueKernel(v) : undefined;
       if (made !== undefined) this.#call(made.kernel, [...made.operands.map((x) => this.of(x)), this.of(v)]);
       return;

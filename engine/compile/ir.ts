@@ -180,6 +180,27 @@ export interface ScanKernel {
 }
 
 /**
+ * The selective scan of [batch, length, channels] with `states` a channel; all arguments contiguous. Forward: u, delta,
+ * A, B, C, h0 -> y, last state, border states (stored only where `borders`). Gradient: the same inputs, border states,
+ * gradients of y and of the last state -> gradients of u, delta, A per batch, B and C per `group` of channels, h0.
+ * Border states are those before every `chunk`-th step: [chunks, batch, channels padded to 4, states], in an order that
+ * only this kernel and its gradient know.
+ */
+export interface SelectiveKernel {
+  readonly kind: "selective";
+  readonly gradient: boolean;
+  readonly dtype: "f32" | "f64";
+  readonly batch: number;
+  readonly length: number;
+  readonly channels: number;
+  readonly states: number;
+  readonly chunk: number;
+  readonly group: number;
+  readonly borders: boolean;
+  readonly args: readonly KernelArg[];
+}
+
+/**
  * A program run `length` times, first to last step or (`reverse`) last to first. Buffers in `bindings` lie `step` elements
  * on in an argument at each step, others in the last argument, which is the body's arena. `starts` are copied between
  * arguments before the first step: a state is one argument that each step reads and writes.
@@ -201,7 +222,8 @@ export type Kernel =
   | ScatterKernel
   | SortKernel
   | ScanKernel
-  | RepeatKernel;
+  | RepeatKernel
+  | SelectiveKernel;
 
 /**
  * What a buffer of a program is. `state` is memory that outlives the run (parameters, optimizer state), bound by

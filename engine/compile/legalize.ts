@@ -13,7 +13,7 @@ export const isOpaque = (v: Vertex): boolean => opaque.has(v.op);
 
 const opaque: ReadonlySet<string> = new Set([
   ...["contract", "groupedContract", "groupedOuter", "scatterAdd", "argsort", "concat", "data"],
-  ...["recurrence", "cumsum", "cummax", "scan", "part"],
+  ...["recurrence", "cumsum", "cummax", "scan", "part", "selectiveScan", "selectiveScanGrad"],
 ]);
 
 export interface Legal extends Simplified {
@@ -59,6 +59,8 @@ function rebuild(vertex: Vertex, inputs: readonly Vertex[], copies: Copies): Ver
     case "cumsum":
     case "cummax":
     case "scan":
+    case "selectiveScan":
+    case "selectiveScanGrad":
       return again(inputs.map((x) => laidOut(x, copies)));
     case "concat":
       return concatenation(vertex, inputs, (attrs as Attrs["concat"]).axis);

@@ -66,6 +66,17 @@ interface OtherAttrs {
 
   /** Runs a body once per step; inputs are its leaves' values: first carries, sequences, constants. Its results are parts. */
   scan: { readonly body: Body };
+  /**
+   * (u, delta, A, B, C, h0) of shapes [b, t, d], [b, t, d], [d, n], [b, t, n], [b, t, n], [b, d, n]:
+   * h_t = exp(delta_t A) h_(t-1) + delta_t u_t B_t, y_t = sum over n of C_t h_t. Results: y, the last h, and states at
+   * the borders of chunks in an order of the backend's own.
+   */
+  selectiveScan: { readonly second: SecondOrder };
+  /**
+   * Its gradients from (its inputs, the border states, gradients of y and of the last h): of u, delta, A (for each b),
+   * B and C (for each group of channels), and h0.
+   */
+  selectiveScanGrad: { readonly second: SecondOrder };
   /** One result of a node that has several. */
   part: { readonly index: number };
   /** Gradients of some results of such a node; exists only while differentiating. */
@@ -94,6 +105,13 @@ export interface Body {
   /** Gradients of the scan's inputs from those of its results. */
   pullBack(scan: Node<"scan">, results: Node<"tuple">): readonly (Node | undefined)[];
   /** Equal for bodies that compile to the same program. */
+  toString(): string;
+}
+
+/** The gradient of a gradient kernel, by other means. */
+export interface SecondOrder {
+  pullBack(gradient: Node<"selectiveScanGrad">, results: Node<"tuple">): readonly (Node | undefined)[];
+  /** The same text for all. */
   toString(): string;
 }
 

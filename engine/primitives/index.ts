@@ -20,12 +20,21 @@ import { parts } from "./parts.ts";
 import { reductions } from "./reduce.ts";
 import type { Build, Row } from "./row.ts";
 import { scans } from "./scan.ts";
+import { selective } from "./selective.ts";
 import { windows } from "./windows.ts";
 
 export { integerScalar } from "./elementwise.ts";
 export { resultsOf } from "./parts.ts";
 export { reduceIdentity } from "./reduce.ts";
 export type { Build, Row, Vjp } from "./row.ts";
+export {
+  chunkOf,
+  groupChannels,
+  type SelectiveSizes,
+  selectiveGradients,
+  selectiveResults,
+  selectiveSizes,
+} from "./selective.ts";
 
 /** One row per primitive. Leaving one out does not compile. */
 export const primitives: { readonly [P in Op]: Row<P> } = {
@@ -37,6 +46,7 @@ export const primitives: { readonly [P in Op]: Row<P> } = {
   windows,
   ...scans,
   ...parts,
+  ...selective,
 };
 
 /** Makes a node: checks shapes and dtypes by the primitive's row. */

@@ -5,6 +5,7 @@ import { ShapeError } from "../errors.ts";
 import type { Body, Node } from "../graph/node.ts";
 import { checkShape, formatShape, type Shape, sameShape } from "../shape.ts";
 import type { Row } from "./row.ts";
+import { selectiveGradients, selectiveResults, selectiveSizes } from "./selective.ts";
 
 interface Result {
   readonly shape: Shape;
@@ -16,6 +17,10 @@ export function resultsOf(node: Node): readonly Result[] {
   switch (node.op) {
     case "scan":
       return scanResults((node as Node<"scan">).attrs.body);
+    case "selectiveScan":
+      return selectiveResults(selectiveSizes(node.inputs)).map((shape) => ({ shape, dtype: node.dtype }));
+    case "selectiveScanGrad":
+      return selectiveGradients(selectiveSizes(node.inputs)).map((shape) => ({ shape, dtype: node.dtype }));
     default:
       return [];
   }

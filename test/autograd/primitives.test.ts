@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bodyLeaf, scanNodes } from "../../engine/autograd/scan.ts";
+import { selectiveSecondOrder } from "../../engine/autograd/selective.ts";
 import type { Node, Op } from "../../engine/graph/node.ts";
 import { binaryNumericOps, reduceOps, unaryFloatOps, unaryNumericOps } from "../../engine/graph/vocabulary.ts";
 import { gradcheck, gradgradcheck, setBackend, Tensor } from "../../engine/index.ts";
@@ -86,6 +87,26 @@ const scanOf =
     const { last, outputs } = scanNodes(step, [init], [xs]);
     return build.apply("concat", [build.reshape(last[0], [1, 2]), outputs[0]], { axis: 0 });
   };
+
+/** y and the last state, joined; with a gradient inside, for the kernel of the gradient. */
+const selectiveSample: Sample = fc.tuple(sides(1, 3), sides(1, 3), sides(1, 2)).map(([t, d, n]) => {
+  const shapes = [
+    [1, t, d],
+    [1, t, d],
+    [d, n],
+    [1, t, n],
+    [1, t, n],
+    [1, d, n],
+  ];
+  const make = (...inputs: Node[]): Node => {
+    const scan = build.apply("selectiveScan", inputs, { second: selectiveSecondOrder });
+    const flat = [0, 1]
+      .map((index) => build.apply("part", [scan], { index }))
+      .map((x) => build.reshape(x, [sizeOf(x.shape)]));
+    return build.apply("concat", flat, { axis: 0 });
+  };
+  return [shapes.map((shape): Input => [shape, "unit"]), make] as const;
+});
 
 const one = (shape: readonly number[], make: (x: Node) => Node): Sample =>
   fc.constant([[[shape, "real"]], make] as const);
@@ -202,6 +223,8 @@ const samples: Table = {
     ],
     scanOf(3, false),
   ]),
+  selectiveScan: selectiveSample,
+  selectiveScanGrad: selectiveSample,
   gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1 })),
   scatterAdd: indexed((x, index, more) => build.apply("scatterAdd", [x, index, more], { axis: 1 })),
 };

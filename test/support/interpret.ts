@@ -1,6 +1,7 @@
 // The kernel IR by definition: a program run in plain f64 JavaScript, one element at a time. Judges code generators
 // (same program, other code) and the compiler (same graph, no compiler).
 
+import { selectiveScan, selectiveScanGrad } from "../../engine/backends/reference/selective.ts";
 import type {
   ContractKernel,
   GroupedKernel,
@@ -73,6 +74,17 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
     case "scan":
       interpretScan(kernel, args);
       return;
+    case "selective": {
+      const inputs = kernel.gradient ? 9 : 6;
+      const run = kernel.gradient ? selectiveScanGrad : selectiveScan;
+      const all = run(kernel, args.slice(0, inputs));
+      let start = 0;
+      for (const out of args.slice(inputs)) {
+        out.set(all.subarray(start, start + out.length));
+        start += out.length;
+      }
+      return;
+    }
     case "repeat":
       interpretRepeat(kernel, args);
       return;

@@ -4,11 +4,12 @@ import { roundTo } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
 import type { Attrs, Node, Op } from "../../graph/node.ts";
 import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../../graph/vocabulary.ts";
-import { integerScalar, primitives, reduceIdentity, resultsOf } from "../../primitives/index.ts";
+import { integerScalar, primitives, reduceIdentity, resultsOf, selectiveSizes } from "../../primitives/index.ts";
 import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
 import { groupedContract, groupedOuter } from "./grouped.ts";
 import { cummax, cumsum, recurrence, runScan } from "./scan.ts";
+import { selectiveScan, selectiveScanGrad } from "./selective.ts";
 
 /** The values of a node, row-major; floats of any width are kept in f64, i32 and bool as whole numbers. */
 export type Values = Float64Array;
@@ -199,6 +200,8 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     const start = sizes.slice(0, index).reduce((sum, size) => sum + size, 0);
     return all.subarray(start, start + sizes[index]);
   },
+  selectiveScan: (node, inputs) => selectiveScan(selectiveSizes(node.inputs), inputs),
+  selectiveScanGrad: (node, inputs) => selectiveScanGrad(selectiveSizes(node.inputs), inputs),
   tuple: () => {
     throw new Error("reference: a tuple has no value");
   },

@@ -17,6 +17,7 @@ import { emitRepeat } from "./repeat.ts";
 import { emitScan, scanUnits } from "./scan.ts";
 import { emitScatter, scatterUnits } from "./scatter.ts";
 import { schedule } from "./schedule.ts";
+import { emitSelective, selectiveUnits, selectiveWork } from "./selective.ts";
 import { emitSort, sortUnits } from "./sort.ts";
 
 /** A program that is ready to run in a heap. */
@@ -178,6 +179,12 @@ function emitKernel(
         index: emitScan(env, kernel, name),
         units: scanUnits(kernel),
         work: kernel.outer * kernel.length * kernel.inner,
+      };
+    case "selective":
+      return {
+        index: emitSelective(env, kernel, name),
+        units: selectiveUnits(kernel),
+        work: selectiveWork(kernel),
       };
     case "sort":
       return { index: emitSort(env, kernel, name), units: sortUnits(kernel), work: kernel.rows * kernel.length * 40 };
