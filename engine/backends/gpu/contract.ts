@@ -13,13 +13,22 @@ const tiledLength = 16;
 /** Sums of at least this length over fewer results than this are cut. */
 const [cutLength, cutThreads] = [256, 4096];
 
+/** How tiles are computed: with positions as integers (GPUs) or as floats (SIMD); or not at all. */
+export type TileStyle = "none" | "integer" | "float";
+
 /** A, B -> C. */
-export function emitContract(steps: Steps, kernel: ContractKernel, [a, b]: readonly number[], tiles: boolean): number {
+export function emitContract(
+  steps: Steps,
+  kernel: ContractKernel,
+  [a, b]: readonly number[],
+  tiles: TileStyle,
+): number {
   const { m, n, k } = kernel;
   const batch = sizeOf(kernel.batch);
   const results = batch * m * n;
   if (k >= cutLength && results < cutThreads && results > 0) return cut(steps, kernel, a, b);
-  if (tiles && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1) return tiled(steps, kernel, a, b);
+  if (tiles !== "none" && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1)
+    return tiled(steps, kernel, a, b, tiles);
   return steps.emit(describe(kernel), results, (w) => {
     const { start, row, col } = place(w, kernel, w.const("this.thread.x"));
     const sum = w.let("0");
@@ -89,8 +98,11 @@ function cut(steps: Steps, kernel: ContractKernel, a: number, b: number): number
   return foldRows(steps, "sum", 0, partial, results, parts);
 }
 
+/** Products added in one round of a tile's loop. */
+const unrolled = 2;
+
 /** Tiles side by side in memory, four values each, then in order. */
-function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): number {
+function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number, style: TileStyle): number {
   const { m, n, k, batch } = kernel;
   const [tileRows, tileCols, batches] = [Math.ceil(m / 2), Math.ceil(n / 2), sizeOf(batch)];
   const tiles = batches * tileRows * tileCols;
@@ -98,30 +110,25 @@ function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): numb
     describe(kernel),
     tiles,
     (w) => {
-      const base = (x: MatrixAccess): string => {
-        if (batch.length === 0) return String(x.offset);
-        return w.const(affine(x.offset, w.unravel(w.const("this.thread.z"), batch), x.batch));
-      };
-      const [baseA, baseB] = [base(kernel.a), base(kernel.b)];
-      const step = (index: string, stride: number, axes: readonly WalkAxis[] | undefined): string => {
-        const along = walk(w, index, stride, axes);
-        return axes === undefined ? `${index} * ${stride}` : w.const(affine(0, along.index, along.strides));
-      };
-      const rows = pair(w, "this.thread.y", m).map((i) =>
-        w.const(`${baseA} + ${step(i, kernel.a.row, kernel.a.rows)}`),
-      );
-      const cols = pair(w, "this.thread.x", n).map((j) =>
-        w.const(`${baseB} + ${step(j, kernel.b.col, kernel.b.cols)}`),
-      );
+      const inline = style === "integer" ? integerPositions(kernel) : undefined;
+      const positions = inline ?? floatPositions(w, kernel);
       const sums = [0, 1, 2, 3].map(() => w.let("0"));
-      w.loop(k, (p) => {
-        const [stepA, stepB] = [step(p, kernel.a.col, kernel.a.cols), step(p, kernel.b.row, kernel.b.rows)];
-        const left = rows.map((row) => w.const(w.read(a, `${row} + ${stepA}`)));
-        const right = cols.map((col) => w.const(w.read(b, `${col} + ${stepB}`)));
-        sums.forEach((sum, i) => {
-          w.line(`${sum} = ${sum} + ${left[i >> 1]} * ${right[i & 1]};`);
-        });
-      });
+      const round = (counter: string, each: number, first: number): void => {
+        const products = sums.map((sum) => [sum]);
+        for (let u = 0; u < each; u++) {
+          const [stepA, stepB] = positions.steps(counter, each, first + u);
+          const left = positions.rows.map((row) => w.const(w.read(a, `${row} + ${stepA}`)));
+          const right = positions.cols.map((col) => w.const(w.read(b, `${col} + ${stepB}`)));
+          products.forEach((terms, i) => {
+            terms.push(`${left[i >> 1]} * ${right[i & 1]}`);
+          });
+        }
+        for (const terms of products) w.line(`${terms[0]} = ${terms.join(" + ")};`);
+      };
+      const rounds = Math.floor(k / unrolled);
+      const loop = inline === undefined ? w.loop : w.integerLoop;
+      loop.call(w, rounds, (counter) => round(counter, unrolled, 0));
+      for (let left = rounds * unrolled; left < k; left++) round("0", 1, left);
       return `[${sums.join(", ")}]`;
     },
     { output: [tileCols, tileRows, batches], lanes: 4 },
@@ -134,6 +141,51 @@ function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number): numb
     const tile = affine(0, [z, tileRow, tileCol], inTiles);
     return w.const(w.read(packed, `(${tile}) * 4 + ${y} * 2 + ${x}`));
   });
+}
+
+/** Where a tile's rows of A and columns of B start, and what round `counter` * `each` + `more` of the sum adds. */
+interface TilePositions {
+  readonly rows: readonly string[];
+  readonly cols: readonly string[];
+  steps(counter: string, each: number, more: number): readonly [a: string, b: string];
+}
+
+/** Positions without a variable: they stay integers, which GPUs add faster. Undefined where that cannot be written. */
+function integerPositions({ batch, m, n, a, b }: ContractKernel): TilePositions | undefined {
+  const walks = a.rows ?? a.cols ?? b.rows ?? b.cols;
+  if (walks !== undefined || batch.length > 1 || m % 2 !== 0 || n % 2 !== 0) return undefined;
+  const strides = [a.row, a.col, b.row, b.col, ...a.batch, ...b.batch];
+  if (strides.some((stride) => stride < 0)) return undefined;
+  const of = (x: MatrixAccess, thread: string, stride: number) =>
+    [0, 1].map((i) => affine(x.offset + i * stride, [thread, "this.thread.z"], [2 * stride, x.batch[0] ?? 0]));
+  return {
+    rows: of(a, "this.thread.y", a.row),
+    cols: of(b, "this.thread.x", b.col),
+    steps: (counter, each, more) => [
+      affine(more * a.col, [counter], [each * a.col]),
+      affine(more * b.row, [counter], [each * b.row]),
+    ],
+  };
+}
+
+function floatPositions(w: Writer, { batch, m, n, a, b }: ContractKernel): TilePositions {
+  const base = (x: MatrixAccess): string => {
+    if (batch.length === 0) return String(x.offset);
+    return w.const(affine(x.offset, w.unravel(w.const("this.thread.z"), batch), x.batch));
+  };
+  const step = (index: string, stride: number, axes: readonly WalkAxis[] | undefined): string => {
+    const along = walk(w, index, stride, axes);
+    return w.const(affine(0, along.index, along.strides));
+  };
+  const [baseA, baseB] = [base(a), base(b)];
+  return {
+    rows: pair(w, "this.thread.y", m).map((i) => w.const(`${baseA} + ${step(i, a.row, a.rows)}`)),
+    cols: pair(w, "this.thread.x", n).map((j) => w.const(`${baseB} + ${step(j, b.col, b.cols)}`)),
+    steps: (counter, each, more) => {
+      const at = w.const(affine(more, [counter], [each]));
+      return [step(at, a.col, a.cols), step(at, b.row, b.rows)];
+    },
+  };
 }
 
 /** The two rows or columns of a tile; beyond the last one, that again. */

@@ -1,6 +1,7 @@
 // One gpu.js instance: kernels by source, calls, uploads, readbacks, and errors that say what was being done.
 
 import { ArgumentError, OutOfMemoryError, SluiceError } from "../../errors.ts";
+import type { TileStyle } from "./contract.ts";
 import {
   type Adapter,
   type DeviceHandle,
@@ -40,8 +41,10 @@ export interface GpuInfo {
 
 /** Array arguments: WebGPU's 8 storage buffers less the result; texture units that WebGL guarantees, likewise. */
 const maxArrays: Record<Mode, number> = { webgpu: 7, webgl2: 15, webgl: 7, webasm: 32, cpu: 32 };
-/** Modes in which the packed result of four values a thread can feed another kernel, see `Device.#shaped`. */
-const withTiles: ReadonlySet<Mode> = new Set(["webgpu", "webgl2", "webasm"]);
+/** Tiles only where the packed result of four values a thread can feed another kernel, see `Device.#shaped`. */
+const tileStyles: Record<Mode, TileStyle> = {
+  ...{ webgpu: "integer", webgl2: "integer", webasm: "float", webgl: "none", cpu: "none" },
+};
 /** Beyond every loop that is written: gpu.js cuts longer ones without a word. */
 const loopMaxIterations = 2 ** 30;
 
@@ -113,7 +116,7 @@ function webGlRenderer(mode: string): string {
 export class Device {
   readonly mode: Mode;
   readonly synchronous: boolean;
-  readonly tiles: boolean;
+  readonly tiles: TileStyle;
   readonly maxArrays: number;
   readonly #library: GpuLibrary;
   readonly #gpu: GpuInstance;
@@ -126,7 +129,7 @@ export class Device {
     this.#library = library;
     this.mode = mode;
     this.synchronous = mode !== "webgpu";
-    this.tiles = withTiles.has(mode);
+    this.tiles = tileStyles[mode];
     this.maxArrays = maxArrays[mode];
     this.#adapter = adapter;
     this.#software = software;

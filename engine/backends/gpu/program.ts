@@ -2,7 +2,7 @@
 
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
 import { DTypeError, SluiceError } from "../../errors.ts";
-import { emitContract, emitGrouped } from "./contract.ts";
+import { emitContract, emitGrouped, type TileStyle } from "./contract.ts";
 import { type HostPart, hostPart } from "./host.ts";
 import { emitScatter, emitSort } from "./indexed.ts";
 import { emitLoop, type KeyOf, type KeySource } from "./loop.ts";
@@ -44,8 +44,8 @@ export interface Plan {
 export interface PlanOptions {
   /** Array arguments a kernel may have. */
   readonly maxArrays: number;
-  /** Whether threads may return four values. */
-  readonly tiles: boolean;
+  /** How threads that return four values compute, if they can. */
+  readonly tiles: TileStyle;
 }
 
 /** Plans a program. Throws a DTypeError for f64 and a ShapeError for tensors the device cannot address. */

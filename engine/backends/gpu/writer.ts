@@ -60,10 +60,14 @@ export class Writer {
   /** Counts from 0 to `count` - 1 (a literal: other bounds are cut at 1000 rounds), as a float. */
   loop(count: number, body: (k: string) => void): void {
     if (count === 1) body(this.const("0"));
-    else if (count > 1) {
-      const counter = this.name();
-      this.#block(`for (let ${counter} = 0; ${counter} < ${count}; ${counter}++) {`, () => body(this.const(counter)));
-    }
+    else this.integerLoop(count, (counter) => body(this.const(counter)));
+  }
+
+  /** Likewise, with the counter itself: an integer, and so is arithmetic on it as long as no variable holds it. */
+  integerLoop(count: number, body: (k: string) => void): void {
+    if (count === 0) return;
+    const counter = this.name();
+    this.#block(`for (let ${counter} = 0; ${counter} < ${count}; ${counter}++) {`, () => body(counter));
   }
 
   #block(head: string, body: () => void): void {
