@@ -1,15 +1,13 @@
 // The measured process of the machine's ceilings, on one thread: multiply-adds out of the L1 cache for workloads that
 // compute, a copy for those that stream. `tsx bench/ceilings.ts`, started by the benchmark.
 
-import v8 from "node:v8";
 import { ModuleBuilder } from "../engine/backends/wasm/asm.ts";
-import { hasRelaxedMadd } from "../engine/backends/wasm/features.ts";
+import { enableRelaxedSimd } from "../engine/backends/wasm/features.ts";
 import { fullTile, tileKernel } from "../engine/backends/wasm/gemm-kernel.ts";
 import type { Job } from "./harness/protocol.ts";
 import { serveWith } from "./harness/serve.ts";
 
-v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
-const fma = hasRelaxedMadd();
+const fma = enableRelaxedSimd();
 
 /** About `flop` operations of the matrix product's micro-kernel on operands that stay in L1; ms are scaled to `flop`. */
 function multiplyAdds(flop: number): Job {

@@ -9,7 +9,10 @@ export function close(a: Float32Array, b: Float32Array, tolerance: number): bool
   return true;
 }
 
-/** The names that agree with the result most others agree with (the first of them, where several tie). */
+/**
+ * The names that agree with the result most others agree with (the first of them, where several tie). Nobody, where
+ * there are several results and no two agree: then none is confirmed.
+ */
 export function majority(results: ReadonlyMap<string, Float32Array>, tolerance: number): Set<string> {
   let best: string[] = [];
   for (const mine of results.values()) {
@@ -17,5 +20,5 @@ export function majority(results: ReadonlyMap<string, Float32Array>, tolerance: 
     if (agreeing.length > best.length) best = agreeing;
     if (best.length > results.size / 2) break;
   }
-  return new Set(best);
+  return new Set(best.length === 1 && results.size > 1 ? [] : best);
 }

@@ -40,8 +40,23 @@ export const functions: Builders = {
   ),
   rmsNorm: differentiable(["x", "weight"], (x, weight) => rmsNorm(x, weight.shape, { weight, eps: 1e-5 })),
   sum: (inputs, params) => pure(inputs, ({ x }) => [x.sum(axes[params.axes as string])]),
-  matmul: (inputs, { transposeA, transposeB }) =>
-    pure(inputs, ({ a, b }) => [(transposeA ? a.mT() : a).matmul(transposeB ? b.mT() : b)]),
+  matmul: (inputs, params) =>
+    differentiable(["a", "b"], (a, b) => (params.transposeA ? a.mT() : a).matmul(params.transposeB ? b.mT() : b))(
+      inputs,
+      params,
+    ),
+  grouped: (inputs, params) => {
+    const offsets = sluice.tensor((params.offsets as string).split(",").map(Number), { dtype: "i32" });
+    return differentiable(["x", "w"], (x, w) => sluice.groupedMatmul(x, w, offsets))(inputs, params);
+  },
+  conv2d: (inputs, params) =>
+    differentiable(["x", "kernel"], (x, kernel) =>
+      sluice.conv2d(x, kernel, { padding: "same", groups: numberOf(params, "groups") }),
+    )(inputs, params),
+  cumsum: unary((x) => sluice.cumsum(x)),
+  linearRecurrence: differentiable(["a", "b"], (a, b) => sluice.linearRecurrence(a, b, 1)),
+  selectiveScan: (inputs) =>
+    pure(inputs, ({ u, delta, A, B, C, D }) => [sluice.selectiveScan(u, delta, A, B, C, { D }).y]),
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [a.mul(b).add(b)]),
   topk: (inputs, params) => pure(inputs, ({ x }) => [sluice.topk(x, numberOf(params, "k")).values]),
   argsort: (inputs) => {

@@ -2,12 +2,16 @@
 
 import {
   compile,
+  conv2d,
   gelu,
   indexSelect,
   layerNorm,
+  maxPool2d,
   relu,
   scaledDotProductAttention,
+  scan,
   type Tensor,
+  zeros,
 } from "../../engine/index.ts";
 import { AdamW, crossEntropy, type Optimizer, SGD } from "../../nn/index.ts";
 import { measureMemory } from "../harness/memory.ts";
@@ -40,6 +44,11 @@ function training(
   return { ...job, measure: () => measureMemory(job.run, numberOf(params, "steps")) };
 }
 
+const sgd =
+  (params: Params) =>
+  (parameters: Tensor[]): Optimizer =>
+    new SGD(parameters, { lr: numberOf(params, "lr") });
+
 const linear = (x: Tensor, p: Named, name: string): Tensor => x.matmul(p[`${name}.w`]).add(p[`${name}.b`]);
 
 function decoderLoss(x: Named, p: Named, params: Params): Tensor {
@@ -60,14 +69,31 @@ function decoderLoss(x: Named, p: Named, params: Params): Tensor {
   return crossEntropy(linear(norm(h, "norm"), p, "head"), x.targets.reshape([-1]));
 }
 
+const convolve = (x: Tensor, kernel: Tensor, bias: Tensor): Tensor =>
+  maxPool2d(relu(conv2d(x, kernel, { bias, padding: "same" })), 2);
+
+function gruLoss({ x }: Named, p: Named): Tensor {
+  const width = p.wh.shape[0];
+  const start = zeros([x.shape[1], width]);
+  const [last] = scan(
+    (h: Tensor, input: Tensor): [Tensor, null] => {
+      const fromInput = input.split(width, 1);
+      const fromState = h.matmul(p.wh).add(p.bh).split(width, 1);
+      const r = fromInput[0].add(fromState[0]).sigmoid();
+      const z = fromInput[1].add(fromState[1]).sigmoid();
+      const n = fromInput[2].add(r.mul(fromState[2])).tanh();
+      return [n.add(z.mul(h.sub(n))), null];
+    },
+    start,
+    x.matmul(p.wx).add(p.bx),
+  );
+  return last.square().mean();
+}
+
 export const steps: Builders = {
   mlp: (inputs, params) =>
-    training(
-      inputs,
-      params,
-      ["x", "y"],
-      (parameters) => new SGD(parameters, { lr: numberOf(params, "lr") }),
-      ({ x, y }, { w1, b1, w2, b2 }) => crossEntropy(relu(x.matmul(w1).add(b1)).matmul(w2).add(b2), y),
+    training(inputs, params, ["x", "y"], sgd(params), ({ x, y }, { w1, b1, w2, b2 }) =>
+      crossEntropy(relu(x.matmul(w1).add(b1)).matmul(w2).add(b2), y),
     ),
   decoder: (inputs, params) =>
     training(
@@ -83,4 +109,10 @@ export const steps: Builders = {
         }),
       (x, p) => decoderLoss(x, p, params),
     ),
+  cnn: (inputs, params) =>
+    training(inputs, params, ["x", "y"], sgd(params), ({ x, y }, { k1, c1, k2, c2, w, b }) => {
+      const features = convolve(convolve(x, k1, c1), k2, c2);
+      return crossEntropy(features.flatten(1).matmul(w).add(b), y);
+    }),
+  gru: (inputs, params) => training(inputs, params, ["x"], sgd(params), gruLoss),
 };

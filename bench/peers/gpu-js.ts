@@ -35,8 +35,9 @@ const builders: Builders = {
     const run = (): Float32Array => kernel(x.data as Float32Array) as Float32Array;
     return { run, result: run, release: () => void kernel.destroy() };
   },
-  matmul: ({ a, b }, { transposeA, transposeB }) => {
+  matmul: ({ a, b }, { transposeA, transposeB, backward }) => {
     const [n] = a.shape;
+    if (backward || [...a.shape, ...b.shape].some((side) => side !== n)) return undefined;
     const left = transposeA ? `k * ${n} + this.thread.y` : `this.thread.y * ${n} + k`;
     const right = transposeB ? `this.thread.x * ${n} + k` : `k * ${n} + this.thread.x`;
     const body = `let s = 0; for (let k = 0; k < ${n}; k++) { s += a[${left}] * b[${right}]; } return s;`;

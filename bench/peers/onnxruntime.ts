@@ -55,14 +55,14 @@ const builders: Builders = {
   gelu: operator("Gelu", ["x"], 1),
   silu: forward(() => ({
     operators: [
-      { type: "QuickGelu", domain: "com.microsoft", inputs: ["x"], output: "y", attributes: { alpha: 1 + 1e-9 } },
+      { type: "QuickGelu", domain: "com.microsoft", inputs: ["x"], output: "y", attributes: { alpha: { float: 1 } } },
     ],
     rank: 1,
   })),
   softmax: operator("Softmax", ["x"], 2, { axis: -1 }),
   logSoftmax: operator("LogSoftmax", ["x"], 2, { axis: -1 }),
-  layerNorm: operator("LayerNormalization", ["x", "weight", "bias"], 2, { axis: -1, epsilon: 1e-5 }),
-  rmsNorm: operator("SimplifiedLayerNormalization", ["x", "weight"], 2, { axis: -1, epsilon: 1e-5 }),
+  layerNorm: operator("LayerNormalization", ["x", "weight", "bias"], 2, { axis: -1, epsilon: { float: 1e-5 } }),
+  rmsNorm: operator("SimplifiedLayerNormalization", ["x", "weight"], 2, { axis: -1, epsilon: { float: 1e-5 } }),
   sum: forward(({ axes }) => ({
     operators: [{ type: "ReduceSum", inputs: ["x", "axes"], output: "y", attributes: { keepdims: 0 } }],
     rank: axes === "both" ? 0 : 1,
@@ -78,6 +78,17 @@ const builders: Builders = {
       },
     ],
     rank: 2,
+  })),
+  conv2d: forward((params) => ({
+    operators: [
+      {
+        type: "Conv",
+        inputs: ["x", "kernel"],
+        output: "y",
+        attributes: { group: numberOf(params, "groups"), pads: Array(4).fill(numberOf(params, "pad")) },
+      },
+    ],
+    rank: 4,
   })),
   multiplyAdd: forward(() => ({
     operators: [

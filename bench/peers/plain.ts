@@ -13,7 +13,8 @@ const builders: Builders = {
     };
     return { run, result: run };
   },
-  linearRecurrence: ({ a, b }) => {
+  linearRecurrence: ({ a, b }, { backward }) => {
+    if (backward) return undefined;
     const [batch, length, width] = a.shape;
     const h = new Float32Array(b.data.length);
     const run = (): Float32Array => {

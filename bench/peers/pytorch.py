@@ -48,7 +48,7 @@ def unary(fn):
 
 def differentiable(names, fn):
     def build(x, p):
-        if not p["backward"]:
+        if not p.get("backward"):
             return Pure(lambda: fn(*[x[n] for n in names]))
         args = [x[n].requires_grad_() for n in names]
 
@@ -65,17 +65,32 @@ def rms_norm(x, weight):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5) * weight
 
 
-def recurrence(x, p):
-    a, b = x["a"].unbind(1), x["b"].unbind(1)
+def recurrence(a, b):
+    """A loop: PyTorch has no such scan."""
+    h, out = torch.zeros_like(b[:, 0]), []
+    for at, bt in zip(a.unbind(1), b.unbind(1)):
+        h = torch.addcmul(bt, at, h)
+        out.append(h)
+    return torch.stack(out, 1)
 
+
+def selective_scan(x, p):
     def run():
-        h, out = torch.zeros_like(b[0]), []
-        for at, bt in zip(a, b):
-            h = torch.addcmul(bt, at, h)
-            out.append(h)
-        return torch.stack(out, 1)
+        decay = torch.exp(x["delta"].unsqueeze(-1) * x["A"])
+        drive = (x["delta"] * x["u"]).unsqueeze(-1) * x["B"].unsqueeze(2)
+        return (recurrence(decay, drive) * x["C"].unsqueeze(2)).sum(-1) + x["D"] * x["u"]
 
     return Pure(run)
+
+
+def grouped(x, p):
+    """A product per expert in a loop."""
+    offsets = [int(at) for at in p["offsets"].split(",")]
+
+    def product(rows, w):
+        return torch.cat([rows[a:b] @ w[i] for i, (a, b) in enumerate(zip(offsets, offsets[1:]))])
+
+    return differentiable(["x", "w"], product)(x, p)
 
 
 def chain(x, p):
@@ -206,12 +221,17 @@ BUILDERS = {
     ),
     "rmsNorm": differentiable(["x", "weight"], rms_norm),
     "sum": lambda x, p: Pure(lambda: x["x"].sum(AXES[p["axes"]])),
-    "matmul": lambda x, p: Pure(
-        lambda: (x["a"].t() if p["transposeA"] else x["a"]) @ (x["b"].t() if p["transposeB"] else x["b"])
-    ),
+    "matmul": lambda x, p: differentiable(
+        ["a", "b"], lambda a, b: (a.t() if p["transposeA"] else a) @ (b.t() if p["transposeB"] else b)
+    )(x, p),
+    "grouped": grouped,
+    "conv2d": lambda x, p: differentiable(
+        ["x", "kernel"], lambda a, k: F.conv2d(a, k, padding=p["pad"], groups=p["groups"])
+    )(x, p),
     "multiplyAdd": lambda x, p: Pure(lambda: torch.addcmul(x["b"], x["a"], x["b"])),
     "cumsum": unary(lambda x: x.cumsum(0)),
-    "linearRecurrence": recurrence,
+    "linearRecurrence": differentiable(["a", "b"], recurrence),
+    "selectiveScan": selective_scan,
     "topk": lambda x, p: Pure(lambda: x["x"].topk(p["k"]).values),
     "argsort": argsort,
     "chain": chain,
@@ -256,10 +276,17 @@ def answer(request, state):
     return {"is": "released"}
 
 
+def blas():
+    """Which BLAS this process has loaded: without OpenBLAS, matrix products are many times slower."""
+    torch.ones(2, 2) @ torch.ones(2, 2)
+    with open("/proc/self/maps") as maps:
+        return "OpenBLAS" if "openblas" in maps.read() else "no OpenBLAS"
+
+
 def main():
     stream = socket.socket(fileno=3).makefile("rw")
     say = lambda reply: (stream.write(json.dumps(reply) + "\n"), stream.flush())
-    say({"is": "hello", "version": f"{torch.__version__}, threads {THREADS}"})
+    say({"is": "hello", "version": f"{torch.__version__}, {blas()}, threads {THREADS}"})
     state = {}
     for line in stream:
         try:

@@ -1,7 +1,9 @@
 // Every group, in the order it is measured and shown.
 
 import type { Group } from "../harness/protocol.ts";
+import { convolutions } from "./conv.ts";
 import { elementwise } from "./elementwise.ts";
+import { grouped } from "./grouped.ts";
 import { matmul, oddMatmul } from "./matmul.ts";
 import { reductions, rows } from "./rows.ts";
 import { scans } from "./scans.ts";
@@ -13,6 +15,8 @@ export const groups: readonly Group[] = [
   reductions,
   matmul,
   oddMatmul,
+  grouped,
+  convolutions,
   steps,
   scans,
   overhead,

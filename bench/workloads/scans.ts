@@ -23,7 +23,7 @@ export const scans: Group = {
       // h_t = a_t * h_{t-1} + b_t along the middle axis, h_0 = b_0.
       id: "linear recurrence [4, 1024, 512]",
       op: "linearRecurrence",
-      params: {},
+      params: { backward: false },
       inputs: { a: floats(1, sequence, 0, 0.99), b: floats(2, sequence) },
       bytes: 12 * states,
       tolerance: 1e-4,
@@ -36,6 +36,29 @@ export const scans: Group = {
       inputs: { a: floats(1, sequence, 0, 0.99), b: floats(2, sequence) },
       bytes: 12 * states,
       tolerance: 1e-5,
+    },
+    {
+      id: "linear recurrence [4, 1024, 512] + gradients",
+      op: "linearRecurrence",
+      params: { backward: true },
+      inputs: { a: floats(1, sequence, 0, 0.99), b: floats(2, sequence), seed: floats(3, sequence) },
+      // Forward as above; backward reads a, h and the seed, and writes two gradients.
+      bytes: 32 * states,
+      tolerance: 1e-3,
+    },
+    {
+      id: "selective scan B 8, L 256, D 128, N 16",
+      op: "selectiveScan",
+      params: {},
+      inputs: {
+        u: floats(1, [8, 256, 128]),
+        delta: floats(2, [8, 256, 128], 0.001, 0.1),
+        A: floats(3, [128, 16], -2, -0.1),
+        B: floats(4, [8, 256, 16]),
+        C: floats(5, [8, 256, 16]),
+        D: floats(6, [128]),
+      },
+      tolerance: 1e-3,
     },
     {
       id: "topk 8 of 64, 16384 rows",

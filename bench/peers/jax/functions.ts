@@ -45,8 +45,24 @@ export const functions: Builders = {
   layerNorm: differentiable(["x", "weight", "bias"], layerNorm),
   rmsNorm: differentiable(["x", "weight"], rmsNorm),
   sum: (inputs, params) => pure(inputs, ({ x }) => [np.sum(x, axes[params.axes as string])]),
-  matmul: (inputs, { transposeA, transposeB }) =>
-    pure(inputs, ({ a, b }) => [np.matmul(transposeA ? np.transpose(a) : a, transposeB ? np.transpose(b) : b)]),
+  conv2d: (inputs, params) =>
+    differentiable(["x", "kernel"], (x, kernel) =>
+      lax.convGeneralDilated(x, kernel, [1, 1], "SAME", { featureGroupCount: numberOf(params, "groups") }),
+    )(inputs, params),
+  grouped: (inputs, params) => {
+    const offsets = (params.offsets as string).split(",").map(Number);
+    const product = (x: JaxArray, w: JaxArray): JaxArray => {
+      const parts = offsets.slice(1).map((end, i) => np.matmul(x.ref.slice([offsets[i], end]), w.ref.slice(i)));
+      x.dispose();
+      w.dispose();
+      return np.concatenate(parts);
+    };
+    return differentiable(["x", "w"], product)(inputs, params);
+  },
+  matmul: (inputs, params) =>
+    differentiable(["a", "b"], (a, b) =>
+      np.matmul(params.transposeA ? np.transpose(a) : a, params.transposeB ? np.transpose(b) : b),
+    )(inputs, params),
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [a.mul(b.ref).add(b)]),
   topk: (inputs, params) =>
     pure(inputs, ({ x }) => {

@@ -6,7 +6,8 @@ import type { HostInput, Inputs } from "../../harness/protocol.ts";
 const { onnx } = proto;
 const [float32, int64] = [1, 7];
 
-type Attribute = number | readonly number[];
+/** A whole number, several of them, or a float. */
+type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface Operator {
   readonly type: string;
@@ -56,10 +57,10 @@ const nodeOf = ({ type, inputs, output, attributes = {}, domain }: Operator): On
 
 function attributeOf(name: string, value: Attribute): Onnx.IAttributeProto {
   const { AttributeType } = onnx.AttributeProto;
-  if (typeof value !== "number") return { name, type: AttributeType.INTS, ints: [...value] };
-  return Number.isInteger(value)
-    ? { name, type: AttributeType.INT, i: value }
-    : { name, type: AttributeType.FLOAT, f: value };
+  if (typeof value === "number") return { name, type: AttributeType.INT, i: value };
+  return "float" in value
+    ? { name, type: AttributeType.FLOAT, f: value.float }
+    : { name, type: AttributeType.INTS, ints: [...value] };
 }
 
 const floats = ([name, { shape, data }]: [string, HostInput]): Onnx.ITensorProto => ({

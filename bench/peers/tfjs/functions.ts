@@ -69,8 +69,38 @@ export const functions: Builders = {
   layerNorm: differentiable(["x", "weight", "bias"], layerNorm),
   rmsNorm: differentiable(["x", "weight"], rmsNorm),
   sum: (inputs, params) => pure(inputs, ({ x }) => [tf.sum(x, axes[params.axes as string])]),
-  matmul: (inputs, { transposeA, transposeB }) =>
-    pure(inputs, ({ a, b }) => [tf.matMul(a, b, transposeA as boolean, transposeB as boolean)]),
+  matmul: (inputs, params) =>
+    differentiable(["a", "b"], (a, b) => tf.matMul(a, b, params.transposeA as boolean, params.transposeB as boolean))(
+      inputs,
+      params,
+    ),
+  grouped: (inputs, params) => {
+    const offsets = (params.offsets as string).split(",").map(Number);
+    const [, width, outputs] = inputs.w.shape;
+    const product = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => {
+      const parts = offsets.slice(1).map((end, i) => {
+        const matrix = tf.reshape(tf.slice(w, [i, 0, 0], [1, width, outputs]), [width, outputs]);
+        return tf.matMul(tf.slice(x, [offsets[i], 0], [end - offsets[i], width]), matrix);
+      });
+      return tf.concat(parts, 0);
+    };
+    return differentiable(["x", "w"], product)(inputs, params);
+  },
+  conv2d: (inputs, params) => {
+    // The wasm backend has no gradient of a convolution's kernel.
+    if (params.backward) return undefined;
+    const depthwise = numberOf(params, "groups") > 1;
+    // Channels last, as it wants them, from the start; turned back only for the comparison.
+    const x = tf.transpose(upload(inputs.x), [0, 2, 3, 1]) as tf.Tensor4D;
+    const kernel = tf.transpose(upload(inputs.kernel), depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]) as tf.Tensor4D;
+    const run = (): tf.Tensor =>
+      depthwise ? tf.depthwiseConv2d(x, kernel, 1, "same") : tf.conv2d(x, kernel, 1, "same");
+    return {
+      run: () => run().dispose(),
+      result: () => tf.transpose(run(), [0, 3, 1, 2]).dataSync(),
+      release: () => tf.dispose([x, kernel]),
+    };
+  },
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [tf.add(tf.mul(a, b), b)]),
   topk: (inputs, params) =>
     pure(inputs, ({ x }) => {
