@@ -15,6 +15,9 @@ export {
   gradcheck,
   gradgradcheck,
 } from "./gradcheck.ts";
+export { decodeNpy, encodeNpy } from "./io/npy.ts";
+export { decodeNpz, encodeNpz } from "./io/npz.ts";
+export { decodeSafetensors, encodeSafetensors, type SafeTensors } from "./io/safetensors.ts";
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/conv.ts";
