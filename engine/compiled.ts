@@ -7,8 +7,8 @@ import { Storage } from "./graph/storage.ts";
 import { backend, backendEpoch } from "./runtime/backend.ts";
 import { cutGraph, realize } from "./runtime/realize.ts";
 import { currentTrace, type Trace, withTrace } from "./runtime/trace.ts";
-import { sizeOf } from "./shape.ts";
-import { leafTensor, ownerOf, Tensor } from "./tensor.ts";
+import { sameShape, sizeOf } from "./shape.ts";
+import { ownerOf, Tensor } from "./tensor.ts";
 
 /** What compiled functions take and return: tensors, plain values, and arrays or records of them. */
 export type Tree =
@@ -37,12 +37,14 @@ export const explain = (compiled: { explain(): string }): string => compiled.exp
 
 /** One traced signature: how to bind a call's storages, and how to dress its results. */
 interface Replay {
+  /** The arguments it was traced with: what a call must be like. */
+  readonly args: readonly Tree[];
   readonly executable: Executable;
   /** Each input's storage: the position among the call's tensors, a tensor that is captured, or fixed values. */
   readonly inputs: readonly (number | Tensor | Storage)[];
   readonly results: readonly Node[];
   readonly updated: readonly Tensor[];
-  readonly rebuild: (tensors: readonly Tensor[]) => Tree;
+  readonly rebuild: (storages: readonly Storage[]) => Tree;
 }
 
 /** Traces beyond this many are probably a mistake; said once. */
@@ -57,15 +59,20 @@ const manyTraces = 16;
 export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args: A) => R): Compiled<A, R> {
   const replays = new Map<string, Replay>();
   let epoch = backendEpoch();
+  let last: Replay | undefined;
   const compiled = (...args: A): R => {
     if (currentTrace() !== undefined) return fn(...args);
     // Programs belong to the backend they were compiled for.
     if (epoch !== backendEpoch()) {
       for (const { executable } of replays.values()) executable.release();
       replays.clear();
+      last = undefined;
       epoch = backendEpoch();
     }
     const tensors: Tensor[] = [];
+    // Almost every call is like the one before: compared in place, without making a text of it.
+    if (last !== undefined && sameSignature(args, last.args, tensors)) return run(last, tensors) as R;
+    tensors.length = 0;
     const signature = `${backend().name}:${flatten(args, tensors)}`;
     let replay = replays.get(signature);
     if (replay === undefined) {
@@ -78,6 +85,7 @@ export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args:
         );
       }
     }
+    last = replay;
     return run(replay, tensors) as R;
   };
   const explain = () => [...replays].map(([key, { executable }]) => `${key}\n${executable.explain()}`).join("\n\n");
@@ -121,31 +129,64 @@ function trace<A extends readonly Tree[], R extends Tree>(
     if (typeof source !== "number") (cut.inputs[i].storage as Storage).persistent = true;
   }
   return {
+    args: inner,
     executable: backend().prepare(cutGraph(outputs, alias)),
     inputs,
     results: nodes,
     updated: targets,
-    rebuild: (fresh) => {
+    rebuild: (storages) => {
       let at = 0;
-      return mapTree(output, () => fresh[at++]);
+      return mapTree(output, () => new Tensor(dataNode(storages[at], nodes[at++].shape)));
     },
   };
 }
 
 function run(replay: Replay, tensors: readonly Tensor[]): Tree {
   // An asynchronous backend keeps the order of runs by itself: what is still to come may be used already.
-  realize(tensors.map((tensor) => tensor.node));
-  const inputs = replay.inputs.map((source) => {
-    if (typeof source === "number") return tensors[source].node.storage as Storage;
-    const storage = source instanceof Tensor ? (source.node.storage as Storage) : source;
-    storage.persistent = true;
-    return storage;
-  });
-  const results = replay.results.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
-  const updated = replay.updated.map((target) => target.node.storage as Storage);
-  replay.executable.run(inputs, [...results, ...updated]);
-  for (const storage of updated) storage.version += 1;
-  return replay.rebuild(results.map((storage, i) => leafTensor(storage, replay.results[i].shape)));
+  for (const tensor of tensors) if (tensor.storage === undefined) realize([tensor.node]);
+  for (const tensor of tensors) tensor.node.checkFresh();
+  const inputs = new Array<Storage>(replay.inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const source = replay.inputs[i];
+    inputs[i] = (
+      typeof source === "number" ? tensors[source].storage : source instanceof Tensor ? source.storage : source
+    ) as Storage;
+    if (typeof source !== "number") inputs[i].persistent = true;
+  }
+  const count = replay.results.length;
+  const outputs = new Array<Storage>(count + replay.updated.length);
+  for (let i = 0; i < outputs.length; i++) {
+    if (i < count) outputs[i] = new Storage(replay.results[i].dtype, sizeOf(replay.results[i].shape));
+    else outputs[i] = replay.updated[i - count].storage as Storage;
+  }
+  replay.executable.run(inputs, outputs);
+  for (let i = count; i < outputs.length; i++) outputs[i].version += 1;
+  return replay.rebuild(outputs);
+}
+
+/** Whether two trees have one signature; collects the tensors of the first. Leaves nothing behind to collect. */
+function sameSignature(a: Tree, b: Tree, into: Tensor[]): boolean {
+  if (a instanceof Tensor) {
+    into.push(a);
+    return b instanceof Tensor && a.dtype === b.dtype && sameShape(a.shape, b.shape);
+  }
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return Object.is(a, b);
+  if (b instanceof Tensor || Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a)) {
+    const other = b as readonly Tree[];
+    if (a.length !== other.length) return false;
+    for (let i = 0; i < a.length; i++) if (!sameSignature(a[i], other[i], into)) return false;
+    return true;
+  }
+  const left = a as Readonly<Record<string, Tree>>;
+  const right = b as Readonly<Record<string, Tree>>;
+  let fields = 0;
+  for (const key in left) {
+    fields += 1;
+    if (!(key in right) || !sameSignature(left[key], right[key], into)) return false;
+  }
+  for (const _ in right) fields -= 1;
+  return fields === 0;
 }
 
 /** Collects the tensors of a tree in order; returns a text that is equal for trees of one signature. */

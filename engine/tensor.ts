@@ -41,6 +41,11 @@ export class Tensor {
     return this.#node;
   }
 
+  /** Where a leaf's values live, whatever was written there since; undefined for what has no values yet. */
+  get storage(): Storage | undefined {
+    return this.#node.storage;
+  }
+
   get shape(): Shape {
     return this.#node.shape;
   }

@@ -73,9 +73,9 @@ export function executableOf(graph: Graph): Executable {
  * backend at once too, as values to come; the promise says when they are there.
  */
 export function realize(nodes: readonly Node[]): void | Promise<void> {
-  const pending = [...new Set(nodes)].filter((node) => node.storage === undefined);
   for (const node of nodes) node.checkFresh();
-  if (pending.length === 0) return undefined;
+  if (nodes.every((node) => node.storage !== undefined)) return undefined;
+  const pending = [...new Set(nodes)].filter((node) => node.storage === undefined);
   const graph = cutGraph(pending);
   const outputs = pending.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
   const done = executableOf(graph).run(inputStorages(graph), outputs);

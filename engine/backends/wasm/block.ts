@@ -30,7 +30,7 @@ export class HeapBlock implements DeviceMemory {
   }
 
   write(values: HostArray): void {
-    this.heap.view(this.dtype, this.address, this.length).set(values);
+    this.heap.write(this.dtype, this.address, values);
   }
 
   release(): void {

@@ -1,6 +1,6 @@
 // One WebAssembly memory and who uses which part of it: fixed low regions, then blocks from a coalescing free list.
 
-import { type DType, type HostArray, hostArray, hostView } from "../../dtype.ts";
+import { bytesPerElement, type DType, type HostArray, hostView } from "../../dtype.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 
 const pageBytes = 65536;
@@ -32,6 +32,7 @@ export class Heap {
   private readonly constants = new Map<string, number>();
   private nextConstant: number = constantRegion[0];
   private wordView: Int32Array;
+  private readonly whole = new Map<DType, HostArray>();
   private arenaStart = 0;
   private arenaBytes = -1;
 
@@ -119,11 +120,24 @@ export class Heap {
     return hostView(dtype, this.memory.buffer, address, length);
   }
 
+  /** All of memory as elements of a dtype: made once, so that copies in and out leave nothing to collect. */
+  private all(dtype: DType): HostArray {
+    const known = this.whole.get(dtype);
+    if (known?.buffer === this.memory.buffer) return known;
+    const made = this.view(dtype, 0, Math.floor(this.memory.buffer.byteLength / bytesPerElement(dtype)));
+    this.whole.set(dtype, made);
+    return made;
+  }
+
   /** A copy of memory in an array of its own. */
   read(dtype: DType, address: number, length: number): HostArray {
-    const out = hostArray(dtype, length);
-    out.set(this.view(dtype, address, length));
-    return out;
+    const start = address / bytesPerElement(dtype);
+    return this.all(dtype).slice(start, start + length);
+  }
+
+  /** Copies values into memory. */
+  write(dtype: DType, address: number, values: HostArray): void {
+    this.all(dtype).set(values, address / bytesPerElement(dtype));
   }
 
   /** All of memory as i32, for single words; look it up anew after an `alloc`. */

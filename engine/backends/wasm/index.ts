@@ -61,21 +61,22 @@ export class WasmExecutable implements Executable {
     const { heap, program, instance, table } = this;
     const arena = this.runner.arena(instance);
     // Every allocation comes before the first write: growing an unshared memory detaches views, not contents.
-    program.inputs.forEach((buffer, i) => {
-      const slot = instance.stateSlots.get(buffer);
+    for (let i = 0; i < inputs.length; i++) {
+      const slot = instance.stateSlots.get(program.inputs[i]);
       if (slot !== undefined) heap.words[table / 4 + slot] = makeResident(heap, inputs[i]).address;
-    });
-    program.inputs.forEach((buffer, i) => {
+    }
+    for (let i = 0; i < inputs.length; i++) {
+      const buffer = program.inputs[i];
       if (!this.isState(buffer)) this.copyIn(inputs[i], this.address(arena, buffer));
-    });
+    }
     this.runner.run(instance, arena, table);
     for (const i of this.written) inputs[i].host = undefined;
-    program.outputs.forEach((buffer, i) => {
+    for (let i = 0; i < outputs.length; i++) {
+      const buffer = program.outputs[i];
       const at = program.inputs.indexOf(buffer);
-      const updated = this.isState(buffer) && at >= 0 && inputs[at] === outputs[i];
-      if (!updated)
-        this.copyOut(outputs[i], this.isState(buffer) ? this.stateAddress(buffer) : this.address(arena, buffer));
-    });
+      if (!this.isState(buffer)) this.copyOut(outputs[i], this.address(arena, buffer));
+      else if (at < 0 || inputs[at] !== outputs[i]) this.copyOut(outputs[i], this.stateAddress(buffer));
+    }
   }
 
   private address(arena: number, buffer: number): number {
@@ -89,7 +90,7 @@ export class WasmExecutable implements Executable {
   private copyIn(storage: Storage, address: number): void {
     const { dtype, length, host } = storage;
     const block = host === undefined ? blockOf(this.heap, storage) : undefined;
-    if (block === undefined) this.heap.view(dtype, address, length).set(hostValues(storage));
+    if (block === undefined) this.heap.write(dtype, address, hostValues(storage));
     else this.heap.move(block.address, address, length * bytesPerElement(dtype));
   }
 
