@@ -101,7 +101,10 @@ function checkErrors(heap: Heap, kernels: readonly Kernel[]): void {
   record[at] = 0;
   throw kernel.kind === "grouped"
     ? offsetError(value, bound)
-    : new ShapeError("gather", `index ${value} is out of range for an axis of ${bound}`);
+    : new ShapeError(
+        kernel.kind === "scatter" ? "scatterAdd" : "gather",
+        `index ${value} is out of range for an axis of ${bound}`,
+      );
 }
 
 const product = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
