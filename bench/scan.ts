@@ -1,6 +1,7 @@
 // Scans next to elementwise work over the same bytes, next to the same written otherwise, and a GRU training step.
 // Run with `npx tsx bench/scan.ts [threads]`. Minima over interleaved repeats, milliseconds; the first call apart.
 
+import { composedSelectiveScan } from "../engine/autograd/selective.ts";
 import * as S from "../engine/index.ts";
 
 const threads = Number(process.argv[2] ?? 1);
@@ -121,9 +122,46 @@ function gruStep(): S.Tensor {
 }
 entry("GRU B 64, T 50, d 64: forward, backward, SGD", () => S.mul(gruStep(), 1), []);
 
+const mamba = { b: 8, t: 256, d: 128, n: 16 };
+const whole = [mamba.b, mamba.t, mamba.d];
+const ssm = [
+  random(whole),
+  random(whole, 0.2),
+  random([mamba.d, mamba.n]),
+  random([mamba.b, mamba.t, mamba.n]),
+  random([mamba.b, mamba.t, mamba.n]),
+  S.zeros([mamba.b, mamba.d, mamba.n]),
+];
+type Ssm = (...inputs: S.Tensor[]) => S.Tensor;
+const fused: Ssm = (u, delta, A, B, C) => S.selectiveScan(u, delta, A, B, C).y;
+const composed: Ssm = (...inputs) => new S.Tensor(composedSelectiveScan(inputs.map((x) => x.node))[0]);
+/** A general scan over elementwise operations. */
+const stepped: Ssm = (u, delta, A, B, C, h0) => {
+  const step = (h: S.Tensor, [x, dt, b1, c1]: S.Tensor[]): [S.Tensor, S.Tensor] => {
+    const [rate, drive] = [S.mul(dt.unsqueeze(-1), A), S.mul(S.mul(x, dt).unsqueeze(-1), b1.unsqueeze(1))];
+    const next = S.add(S.mul(S.exp(rate), h), drive);
+    return [next, S.sum(S.mul(next, c1.unsqueeze(1)), -1)];
+  };
+  const xs: S.Tensor[] = [u, delta, B, C].map((x) => x.moveAxis(1, 0));
+  return S.scan(step, h0, xs)[1].moveAxis(0, 1);
+};
+const exponentials = random([mamba.b * mamba.t, mamba.d * mamba.n]);
+entry("exp, as many as a selective scan has", () => S.sum(S.exp(exponentials), -1), [mamba.b * mamba.t]);
+for (const [name, f] of Object.entries({ fused, composed, stepped })) {
+  entry(`selectiveScan B 8, L 256, D 128, N 16: ${name}`, () => f(...ssm), whole);
+  const gradient = S.grad((...xs: S.Tensor[]) => S.sum(f(...xs)), { argnums: [0, 1, 2, 3, 4] });
+  const targets = ssm.slice(0, 5).map((x) => S.zeros(x.shape));
+  const step = S.compile(() => {
+    const found = gradient(...ssm);
+    S.assignAll(targets.map((target, i) => [target, found[i]]));
+    return null;
+  });
+  entries.push({ name: `its gradients: ${name}`, run: step, first: timed(step), best: 1e9 });
+}
+
 for (const { run } of entries) for (let spent = 0; spent < 60; ) spent += timed(run);
 await new Promise((resolve) => setTimeout(resolve, 200));
-for (const start = performance.now(); performance.now() - start < 15_000; ) {
+for (const start = performance.now(); performance.now() - start < 20_000; ) {
   for (const item of entries) item.best = Math.min(item.best, timed(item.run));
 }
 console.log(`${threads} thread(s), milliseconds: best, first call`);

@@ -12,6 +12,11 @@ export const blocksOf = (kernel: SelectiveKernel): number => Math.ceil(kernel.ch
 /** Bytes of a table that holds one vector for each state. */
 export const tableBytes = (kernel: SelectiveKernel): number => kernel.states * 16;
 
+/** Added to a small number, it leaves the nearest whole number in the low bits. */
+const magic = 1.5 * 2 ** 23;
+/** 2^r for r in [-1/2, 1/2] to 2^-28, lowest order first. */
+const exp2Polynomial = [1, Math.LN2, 0.24022648, 0.0555036, 0.009618506, 0.0013390806, 0.00015326463];
+
 /** An i32 expression: pushes its value. */
 export type Push = (f: FunctionBuilder) => void;
 
@@ -40,8 +45,31 @@ export class SelectiveCode {
   madd(a: Local, b: Local, c: Local): Local {
     return this.kernel.dtype === "f32" ? this.v.madd(a, b, c) : this.v.madd64(a, b, c);
   }
-  exp(x: Local): Local {
-    return this.kernel.dtype === "f32" ? float32.exp(this.v, x) : this.v.lanes64("exp", x);
+  /**
+   * 2^x to 2 ulp, exactly 1 at 0. Decays are mostly small numbers: those take a short way, which leaves out what only
+   * results near the ends of the range need.
+   */
+  exp2(x: Local): Local {
+    const { v, f } = this;
+    if (this.kernel.dtype === "f64") return v.lanes64("pow", v.f64(2), x);
+    const result = v.fresh();
+    f.get(v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(126))).op("i32x4.all_true");
+    f.if(
+      () => v.scope(() => f.get(this.smallExp2(x)).set(result)),
+      () => v.scope(() => f.get(float32.exp2(v, x)).set(result)),
+    );
+    return result;
+  }
+
+  /** x = n + r: the polynomial of r, and n into the exponent. */
+  private smallExp2(x: Local): Local {
+    const { v } = this;
+    const shifted = v.op("f32x4.add", x, v.f32(magic));
+    const r = v.op("f32x4.sub", x, v.op("f32x4.sub", shifted, v.f32(magic)));
+    return v.op("i32x4.add", v.estrin(r, exp2Polynomial), v.shift("i32x4.shl", shifted, 23));
+  }
+  constant(value: number): Local {
+    return this.kernel.dtype === "f32" ? this.v.f32(value) : this.v.f64(value);
   }
   zero(): Local {
     return this.v.i32(0);
@@ -116,8 +144,11 @@ export class SelectiveCode {
     return this.int((f) => f.get(pointer));
   }
 
-  /** table[n] = lanes of source[channel, n] for the live channels, else 0; `source` points at the block's first. */
-  pack(source: Local, table: Local, live: number): void {
+  /**
+   * table[n] = lanes of source[channel, n] for the live channels, else 0, times `scale`; `source` points at the block's
+   * first.
+   */
+  pack(source: Local, table: Local, live: number, scale = 1): void {
     const { v, f, kernel, size } = this;
     v.scope(() => {
       const [from, to] = [this.copy(source), this.copy(table)];
@@ -131,7 +162,7 @@ export class SelectiveCode {
               .memoryLane(size === 8 ? "v128.load64_lane" : "v128.load32_lane", lane, lane * kernel.states * size, 0)
               .set(value);
           }
-          this.store(value, to);
+          this.store(scale === 1 ? value : this.mul(value, this.constant(scale)), to);
         });
         this.move(from, size);
         this.move(to, 16);

@@ -85,7 +85,7 @@ class Gradient extends SelectiveCode {
     const { chunk, length } = kernel;
     const bytes = tableBytes(kernel);
     this.eachBlock(unit, (block, tables, live) => {
-      this.pack(this.place(a, block, 0), tables.a, live);
+      this.pack(this.place(a, block, 0), tables.a, live, Math.LOG2E);
       this.pack(this.place(gLast, block, this.perBatch(unit)), tables.flow, live);
       f.get(tables.da).i32(0).i32(bytes).memoryFill();
     });
@@ -232,7 +232,7 @@ class Gradient extends SelectiveCode {
             { local: bAt, step: size },
           ];
           this.states(moving, (i) => {
-            const decay = this.exp(this.mul(stepSize, this.load(at, i * 16)));
+            const decay = this.exp2(this.mul(stepSize, this.load(at, i * 16)));
             this.store(decay, decays, i * 16);
             const drive = this.mul(input, this.splat(bAt, i * size));
             this.store(this.madd(decay, this.load(h, i * 16), drive), h, tableBytes(kernel) + i * 16);
@@ -282,7 +282,8 @@ class Gradient extends SelectiveCode {
             this.store(this.madd(viaDecay, stepSize, this.load(daAt, o)), daAt, o);
           });
           this.store(this.mul(viaB, stepSize), duAt, 0, live);
-          this.store(this.madd(viaB, x, viaA), dDeltaAt, 0, live);
+          // The table holds A log2(e).
+          this.store(this.madd(viaA, this.constant(Math.LN2), this.mul(viaB, x)), dDeltaAt, 0, live);
         });
         for (const pointer of rows) this.move(pointer, -kernel.channels * size);
         for (const pointer of [bAt, cAt]) this.move(pointer, -kernel.states * size);

@@ -73,7 +73,8 @@ class Forward extends SelectiveCode {
     const [bAt, cAt] = [b, c].map((arg) => place(arg, length * states * size, 0));
     const perChannel = channels * states * size;
     const perBlock = width * states * size;
-    this.pack(place(a, 0, perBlock), table, live);
+    // Powers of two: one multiplication less a step.
+    this.pack(place(a, 0, perBlock), table, live, Math.LOG2E);
     this.pack(place(h0, perChannel, perBlock), h, live);
     const padded = blocksOf(kernel) * tableBytes(kernel);
     const borderAt = place(borders, padded, tableBytes(kernel));
@@ -112,7 +113,7 @@ class Forward extends SelectiveCode {
         { local: c, step: size },
       ];
       this.states(moving, (i) => {
-        const decay = this.exp(this.mul(stepSize, this.load(table, i * 16)));
+        const decay = this.exp2(this.mul(stepSize, this.load(table, i * 16)));
         const drive = this.mul(input, this.splat(b, i * size));
         const next = this.madd(decay, this.load(h, i * 16), drive);
         this.store(next, h, i * 16);
