@@ -32,6 +32,8 @@ export interface GpuInfo {
   readonly maxArrays: number;
   /** Elements of one tensor; also the size up to which i32 values are exact. */
   readonly maxElements: number;
+  /** Buffers that are alive on the device; in the modes that run on the CPU, arrays in use. */
+  readonly buffers: number;
   /** Kernels built, kernel calls, arrays sent to the device and read from it, since the backend was chosen. */
   readonly kernels: number;
   readonly launches: number;
@@ -123,7 +125,7 @@ export class Device {
   readonly #kernels = new Map<string, GpuKernel>();
   readonly #adapter: string;
   readonly #software: boolean;
-  readonly #counts = { launches: 0, uploads: 0, readbacks: 0 };
+  readonly #counts = { buffers: 0, launches: 0, uploads: 0, readbacks: 0 };
 
   constructor(library: GpuLibrary, mode: Mode, adapter: string, software: boolean) {
     this.#library = library;
@@ -146,14 +148,14 @@ export class Device {
   /** Runs a kernel into a new buffer. */
   call(spec: KernelSpec, arrays: readonly Handle[], scalars: readonly number[]): Handle | Promise<Handle> {
     this.#counts.launches += 1;
-    return this.#run(spec, true, [...arrays, ...scalars], (result) => this.#shaped(spec, result));
+    return this.#run(spec, true, [...arrays, ...scalars], (result) => this.#made(this.#shaped(spec, result)));
   }
 
   /** Values of the host as a buffer of the device. The modes that run on the CPU use the array itself. */
   upload(values: Float32Array): Handle | Promise<Handle> {
     this.#counts.uploads += 1;
-    if (this.mode === "cpu" || this.mode === "webasm") return values;
-    return this.#run(copying(values.length, "an upload"), true, [values], (result) => result);
+    if (this.mode === "cpu" || this.mode === "webasm") return this.#made(values);
+    return this.#run(copying(values.length, "an upload"), true, [values], (result) => this.#made(result));
   }
 
   read(handle: Handle, length: number): Float32Array | Promise<Float32Array> {
@@ -173,7 +175,13 @@ export class Device {
     ) as Float32Array;
   }
 
+  #made(handle: Handle): Handle {
+    this.#counts.buffers += 1;
+    return handle;
+  }
+
   drop(handle: Handle): void {
+    this.#counts.buffers -= 1;
     if (!(handle instanceof Float32Array)) handle.delete();
   }
 

@@ -9,7 +9,7 @@ import type { Executable } from "../backend.ts";
 import type { Device } from "./device.ts";
 import { evaluate, runOnHost } from "./host.ts";
 import type { Handle } from "./library.ts";
-import { attach, Cell, Held, type Queue } from "./memory.ts";
+import { attach, Cell, Held, putBack, type Queue } from "./memory.ts";
 import type { Plan } from "./program.ts";
 import type { Scalar } from "./writer.ts";
 
@@ -39,22 +39,30 @@ export class GpuExecutable implements Executable {
     const made = outputs.map((storage, i) => {
       const values = plan.outputs[i] === undefined ? host.arrays[plan.program.outputs[i]] : undefined;
       const cell = new Cell(this.#queue, storage.dtype, storage.length, values);
-      attach(storage, cell);
+      const previous = attach(storage, cell);
       this.#resident(storage);
       storage.host = values;
-      return cell.retain();
+      return { storage, cell: cell.retain(), previous };
     });
+    const cells = made.map(({ cell }) => cell);
+    const drop = (): void => {
+      for (const cell of [...taken, ...cells]) cell.drop();
+    };
     const done = (): void => {
-      for (const cell of [...taken, ...made]) cell.drop();
+      for (const { previous } of made) previous.device?.release();
+      drop();
     };
     const failed = (cause: unknown): never => {
-      for (const cell of made) cell.fail(cause);
-      done();
+      for (const { storage, cell, previous } of made) {
+        cell.fail(cause);
+        putBack(storage, cell, previous);
+      }
+      drop();
       throw cause;
     };
     const job = (): void | Promise<void> => {
       try {
-        const running = new Run(this.#device, plan, taken, host).start(made);
+        const running = new Run(this.#device, plan, taken, host).start(cells);
         return running instanceof Promise ? running.then(done, failed) : done();
       } catch (cause) {
         return failed(cause);
@@ -76,7 +84,7 @@ export class GpuExecutable implements Executable {
       return cell;
     }
     storage.host = values;
-    attach(storage, cell);
+    attach(storage, cell).device?.release();
     return cell.retain();
   }
 

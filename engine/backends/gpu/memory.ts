@@ -46,6 +46,8 @@ export class Cell implements DeviceMemory {
   host: HostArray | undefined;
   #held: Held | undefined;
   #failure: unknown;
+  /** Set when its run has failed: what its storage held before. */
+  previous: Previous | undefined;
   #filled: boolean;
   #uses = 1;
   #owned = true;
@@ -169,9 +171,29 @@ export class Queue {
 /** Backstop for storages that are dropped without being released. */
 const dropped = new FinalizationRegistry<Cell>((cell) => cell.release());
 
-/** Makes a cell the memory of a storage, in place of what it had. */
-export function attach(storage: Storage, cell: Cell): void {
-  storage.device?.release();
+/** What a storage held before a run was to overwrite it. */
+export interface Previous {
+  readonly device: DeviceMemory | undefined;
+  readonly host: HostArray | undefined;
+}
+
+/** Makes a cell the memory of a storage. What the storage had is the caller's to release, or to put back. */
+export function attach(storage: Storage, cell: Cell): Previous {
+  const { device, host } = storage;
   storage.device = cell;
   dropped.register(storage, cell, cell);
+  return { device, host };
+}
+
+/**
+ * After a run that failed: the storage holds again what it held before it, and before the failed runs that came first.
+ * A storage that held nothing keeps the cell, which says what failed.
+ */
+export function putBack(storage: Storage, cell: Cell, previous: Previous): void {
+  let last = previous;
+  while (last.device instanceof Cell && last.device.previous !== undefined) last = last.device.previous;
+  cell.previous = last;
+  if (storage.device !== cell || (last.device === undefined && last.host === undefined)) return;
+  storage.device = last.device;
+  storage.host = last.host;
 }

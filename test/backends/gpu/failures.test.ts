@@ -45,6 +45,26 @@ describe.each(modes)("mode %s", (mode) => {
   });
 });
 
+describe.each(modes)("mode %s", (mode) => {
+  it("leaves parameters as they were before steps that fail", async () => {
+    await S.setBackend("gpu", { mode });
+    const w = S.tensor([1, 2]);
+    const step = S.compile((x: S.Tensor) => {
+      S.assign(w, S.add(w, S.cast(x, "f32")));
+      return S.sum(w);
+    });
+    const one = S.tensor([1, 1], { dtype: "i32" });
+    const bad = S.tensor([2 ** 25, 1], { dtype: "i32" });
+    expect((await step(one).data())[0]).toBe(5);
+    // In the asynchronous mode both fail in the queue, the second because of the first.
+    const attempt = async (x: S.Tensor) => step(x).data();
+    const [first, second] = await Promise.allSettled([attempt(bad), attempt(bad)]);
+    expect([first.status, second.status]).toEqual(["rejected", "rejected"]);
+    expect(Array.from(await w.data())).toEqual([2, 3]);
+    expect((await step(one).data())[0]).toBe(7);
+  });
+});
+
 it.runIf(modes.includes("webgpu"))("survives the loss of the device", async () => {
   const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
   await S.setBackend("gpu", { mode: "webgpu" });

@@ -100,6 +100,19 @@ describe.each(modes)("mode %s", (mode) => {
     expect(S.gpuInfo()?.readbacks).toBe(20);
   });
 
+  it("frees what a step leaves but its loss", async () => {
+    await S.setBackend("gpu", { mode });
+    const { step } = classifier();
+    const losses: S.Tensor[] = [];
+    const buffersAfter = async (count: number): Promise<number> => {
+      while (losses.length < count) losses.push(step(...batchOf(losses.length)));
+      await losses[count - 1].data();
+      return S.gpuInfo()?.buffers ?? Number.NaN;
+    };
+    const before = await buffersAfter(5);
+    expect((await buffersAfter(25)) - before).toBe(20);
+  });
+
   it("keeps values when another backend takes over", async () => {
     await S.setBackend("gpu", { mode });
     const { parameters } = await train(2);
