@@ -17,10 +17,12 @@ export function readAll(results: readonly Tensor[]): number[] {
   return values;
 }
 
-/** A compiled pure function of the inputs. The program has run when the call returns. */
+/** A compiled pure function of the inputs, whose results are read. */
 export function pure(inputs: Inputs, fn: (x: Record<string, Tensor>) => readonly Tensor[]): Job {
   const tensors = uploadAll(inputs);
   const compiled = compile(fn);
-  const run = (): readonly Tensor[] => compiled(tensors);
-  return { run, result: () => readAll(run()) };
+  const run = (): void => {
+    for (const result of compiled(tensors)) result.dataSync();
+  };
+  return { run, result: () => readAll(compiled(tensors)) };
 }

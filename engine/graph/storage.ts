@@ -21,6 +21,8 @@ export class Storage {
   version = 0;
   host: HostArray | undefined;
   device: DeviceMemory | undefined;
+  /** How many runs have read it so far: what is read again and again may be kept in a backend's memory. */
+  reads = 0;
   /** Stays in a backend's persistent memory between runs (parameters, optimizer state). */
   persistent = false;
 

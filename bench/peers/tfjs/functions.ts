@@ -11,11 +11,14 @@ export const upload = ({ data, shape, dtype }: HostInput): tf.Tensor =>
 export const uploadAll = (inputs: Inputs): Named =>
   Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, upload(input)]));
 
-/** A pure function of the inputs, in a tidy. The wasm backend has computed when an operation returns. */
+/** A pure function of the inputs, in a tidy; its results are read. */
 function pure(inputs: Inputs, fn: (x: Named) => tf.Tensor[]): Job {
   const tensors = uploadAll(inputs);
   const run = (): void => {
-    for (const result of tf.tidy(() => fn(tensors))) result.dispose();
+    for (const result of tf.tidy(() => fn(tensors))) {
+      result.dataSync();
+      result.dispose();
+    }
   };
   const result = (): number[] => {
     const values: number[] = [];
@@ -96,7 +99,11 @@ export const functions: Builders = {
     const run = (): tf.Tensor =>
       depthwise ? tf.depthwiseConv2d(x, kernel, 1, "same") : tf.conv2d(x, kernel, 1, "same");
     return {
-      run: () => run().dispose(),
+      run: () => {
+        const y = run();
+        y.dataSync();
+        y.dispose();
+      },
       result: () => tf.transpose(run(), [0, 3, 1, 2]).dataSync(),
       release: () => tf.dispose([x, kernel]),
     };

@@ -14,15 +14,22 @@ export class HeapBlock implements DeviceMemory {
   readonly address: number;
   private readonly dtype: DType;
   private readonly length: number;
-  private live = true;
+  private readonly state = { live: true };
 
   constructor(heap: Heap, owner: Storage) {
     this.heap = heap;
     this.dtype = owner.dtype;
     this.length = owner.length;
     this.address = heap.alloc(owner.length * bytesPerElement(owner.dtype), `a ${owner.dtype} tensor`);
-    const { address } = this;
-    dropped.register(owner, () => heap.release(address), this);
+    const { address, state } = this;
+    dropped.register(
+      owner,
+      () => {
+        if (state.live) heap.release(address);
+        state.live = false;
+      },
+      this,
+    );
   }
 
   read(): HostArray {
@@ -34,8 +41,8 @@ export class HeapBlock implements DeviceMemory {
   }
 
   release(): void {
-    if (!this.live) return;
-    this.live = false;
+    if (!this.state.live) return;
+    this.state.live = false;
     dropped.unregister(this);
     this.heap.release(this.address);
   }

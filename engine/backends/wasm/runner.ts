@@ -5,6 +5,7 @@ import type { Heap } from "./heap.ts";
 import { availableThreads } from "./host.ts";
 import { Pool } from "./pool.ts";
 import type { Instance } from "./program.ts";
+import { Residents } from "./residents.ts";
 
 /** Shared work below which waking a sleeping worker costs more than it brings. */
 const worthWaking = 1 << 18;
@@ -18,6 +19,7 @@ export interface RunnerOptions {
 export class Runner {
   readonly heap: Heap;
   readonly options: RunnerOptions;
+  readonly residents: Residents;
   private wanted: number | undefined;
   private pool: Pool | undefined;
   private readonly loaded = new Map<Instance, number>();
@@ -26,6 +28,7 @@ export class Runner {
   constructor(heap: Heap, options: RunnerOptions = {}) {
     this.heap = heap;
     this.options = options;
+    this.residents = new Residents(heap);
   }
 
   /** How many threads may compute; by default as many as there are cores. */
