@@ -1,8 +1,18 @@
 // The helper functions kernels call: elementary functions by polynomials. A GPU's own are wrong by up to hundreds of
 // ulp and lose NaN and Inf. Only what every mode does alike is used: + - *, comparisons, floor; no bits of floats. No
-// helper calls another: gpu.js puts them in an order that GLSL refuses. What they share is pasted, with `$` in names
-// replaced by a prefix of its own.
+// helper calls another: gpu.js puts them in an order that GLSL refuses. What they share is pasted (pieces.ts).
 
+import {
+  exponential,
+  exponential2,
+  horner,
+  keepNaN,
+  ln2High,
+  ln2Low,
+  logarithm,
+  logarithm2,
+  power2,
+} from "./pieces.ts";
 import { uniform } from "./random.ts";
 
 export type HelperName =
@@ -20,22 +30,8 @@ export type HelperName =
   | "slPow"
   | "slUniform";
 
-const paste = (prefix: string, code: string): string => code.replaceAll("$", prefix);
-
-const horner = (x: string, coefficients: readonly number[]): string =>
-  coefficients
-    .slice(0, -1)
-    .reduceRight(
-      (sum, c) => `(${sum}) * ${x} ${c < 0 ? "-" : "+"} ${Math.abs(c)}`,
-      String(coefficients[coefficients.length - 1]).replace(/^-(.*)$/, "(-$1)"),
-    );
-
-/** e^r = 1 + r + r^2 q(r) for |r| <= ln2/2. */
-const expQ = [0.49999994, 0.16666521, 0.041668274, 0.008368686, 0.0013820136];
 /** e^r - 1 = r + r^2 q(r). */
 const expm1Q = [0.5, 0.16666666, 0.041666493, 0.008333544, 0.0013932342, 0.00019763393];
-/** log(1 + f) = f - f^2/2 + f^3 p(f) for 1 + f in [sqrt(1/2), sqrt(2)). */
-const logP = [0.3333333, -0.25000826, 0.2000125, -0.1662319, 0.14201176, -0.13161464, 0.12766208, -0.076364495];
 /** tanh x = x + x^3 p(x^2) for |x| < 0.6. */
 const tanhP = [-0.333333, 0.13331936, -0.053784717, 0.020798625, -0.0058979667];
 /** erf x = x + x p(x^2) for |x| < 1. */
@@ -46,74 +42,8 @@ const erfTail = [0.00033938867, 1.1270976, 0.63813126, 0.1031182, -0.02184339, 0
 const sinS = [-0.16666655242443085, 0.008332173340022564, -0.00019516651809681207];
 const cosC = [0.04166664555668831, -0.001388736185617745, 2.44377224589698e-5];
 
-/** ln 2 and pi/2 in parts: products of the first ones with a small whole number are exact. */
-const [ln2High, ln2Low] = [0.693359375, 2.1219444e-4];
+/** pi/2 in parts: products of the first ones with a small whole number are exact. */
 const halfPi = [1.5703125, 4.837512969970703e-4, 7.549790126404332e-8];
-
-const powers = [1, 2, 4, 8, 16, 32, 64];
-
-/** Sets $s to 2^n for a whole number |n| <= 127, by the bits of n. */
-const power2 = (prefix: string, n: string): string =>
-  paste(
-    prefix,
-    `let $m = Math.abs(${n});
-  let $b1 = 2;
-  if (${n} < 0) { $b1 = 0.5; }
-  let $s = 1;
-${powers
-  .slice(1)
-  .map((bit) => `  const $b${bit} = $b${bit / 2} * $b${bit / 2};`)
-  .join("\n")}
-${powers
-  .toReversed()
-  .map((bit) => `  if ($m >= ${bit}) { $s = $s * $b${bit}; $m = $m - ${bit}; }`)
-  .join("\n")}`,
-  );
-
-/** Sets $y to p * 2^n, in two steps, so that overflow is infinite and small results round once. */
-const scaled = (prefix: string, p: string, n: string): string =>
-  paste(
-    prefix,
-    `const $h = Math.floor(${n} * 0.5);
-  const $g = ${n} - $h;
-  ${power2(`${prefix}h`, `${prefix}h`)}
-  ${power2(`${prefix}g`, `${prefix}g`)}
-  let $y = ${p} * ${prefix}hs * ${prefix}gs;`,
-  );
-
-/** Makes y a NaN where x is one. */
-const keepNaN = (y: string, x: string): string =>
-  `let ${y}odd = 1;
-  if (${x} === ${x}) { ${y}odd = 0; }
-  if (${y}odd > 0.5) { ${y} = ${x}; }`;
-
-/** Sets $y to e^x. */
-const exponential = (prefix: string, x: string): string =>
-  paste(
-    prefix,
-    `const $c = Math.max(-104.5, Math.min(89, ${x}));
-  const $n = Math.floor($c * 1.4426950408889634 + 0.5);
-  const $r = ($c - $n * ${ln2High}) + $n * ${ln2Low};
-  const $p = 1 + ($r + $r * $r * (${horner("$r", expQ)}));
-  ${scaled(prefix, "$p", "$n")}
-  if (${x} > 88.73) { $y = inf; }
-  if (${x} < -104) { $y = 0; }
-  ${keepNaN("$y", x)}`,
-  );
-
-/** Sets $y to 2^x. */
-const exponential2 = (prefix: string, x: string): string =>
-  paste(
-    prefix,
-    `const $c = Math.max(-151, Math.min(128.5, ${x}));
-  const $n = Math.floor($c + 0.5);
-  const $r = ($c - $n) * ${Math.LN2};
-  const $p = 1 + ($r + $r * $r * (${horner("$r", expQ)}));
-  ${scaled(prefix, "$p", "$n")}
-  if (${x} >= 128) { $y = inf; }
-  if (${x} < -150) { $y = 0; }
-  ${keepNaN("$y", x)}`,
-  );
 
 const exp = `function slExp(x, inf) {
   ${exponential("e", "x")}
@@ -139,52 +69,6 @@ const expm1 = `function slExpm1(x, inf) {
   ${keepNaN("y", "x")}
   return y;
 }`;
-
-/** Splits x > 0 into $f + 1 = m 2^-$e with m in [sqrt(1/2), sqrt(2)), and sets $rest to log m - $f. */
-const split = (prefix: string, x: string): string =>
-  paste(
-    prefix,
-    `let $m = ${x};
-  let $e = 0;
-  if ($m < 1.1754943508222875e-38) { $m = $m * 16777216; $e = -24; }
-${powers
-  .toReversed()
-  .map((n) => `  if ($m >= ${2 ** n}) { $m = $m * ${2 ** -n}; $e = $e + ${n}; }`)
-  .join("\n")}
-${powers
-  .toReversed()
-  .map((n) => `  if ($m < ${2 ** (1 - n)}) { $m = $m * ${2 ** n}; $e = $e - ${n}; }`)
-  .join("\n")}
-  if ($m > 1.4142135623730951) { $m = $m * 0.5; $e = $e + 1; }
-  const $f = $m - 1;
-  const $s = $f * $f;
-  const $rest = $s * $f * (${horner("$f", logP)}) - $s * 0.5;`,
-  );
-
-/** log of 0, of negatives, of infinity and NaN. */
-const poles = (y: string, x: string): string =>
-  `if (${x} === 0) { ${y} = -inf; }
-  if (${x} < 0) { ${y} = nan; }
-  if (${x} === inf) { ${y} = inf; }
-  ${keepNaN(y, x)}`;
-
-/** Sets $y to log x. */
-const logarithm = (prefix: string, x: string): string =>
-  paste(
-    prefix,
-    `${split(prefix, x)}
-  let $y = $e * ${ln2High} + ($f + ($rest - $e * ${ln2Low}));
-  ${poles("$y", x)}`,
-  );
-
-/** Sets $y to log2 x. */
-const logarithm2 = (prefix: string, x: string): string =>
-  paste(
-    prefix,
-    `${split(prefix, x)}
-  let $y = $e + ($f + ($f * ${Math.LOG2E - 1} + ($rest * ${Math.LOG2E - 1} + $rest)));
-  ${poles("$y", x)}`,
-  );
 
 const log = `function slLog(x, inf, nan) {
   ${logarithm("l", "x")}

@@ -35,8 +35,7 @@ export const uniform: string = (() => {
   ];
   const high = fresh(`Math.floor(index * ${2 ** -16})`);
   const start: Limbs = [high, fresh(`index - ${high} * 65536`)];
-  // The parity constant 0x1bd11bda.
-  const parity: Limbs = [fresh("0x1bd1"), fresh("0x1bda")].map((t) => t) as unknown as Limbs;
+  const parity: Limbs = [fresh(String(0x1bd1)), fresh(String(0x1bda))];
   const keys = [k0, k1, xor(xor(parity, k0), k1)];
   let x0 = add(start, keys[0]);
   let x1 = add(["ch", "cl"], keys[1]);
