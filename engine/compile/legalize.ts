@@ -1,4 +1,4 @@
-// Puts copies where a kernel needs a value laid out in memory: operands of contractions, sorts, scans, parts of
+// Puts copies where a kernel needs a value laid out in memory: operands of contractions, sorts, scatters, scans, parts of
 // concatenations, results of the program. After it, every vertex is a loop member, a movement, or such a kernel.
 
 import type { Attrs, Op } from "../graph/node.ts";

@@ -4,7 +4,8 @@
 
 import type { SelectiveKernel } from "../../compile/ir.ts";
 import type { Env } from "./env.ts";
-import { SelectiveCode, tableBytes, widthOf } from "./selective-code.ts";
+import { tableBytes, widthOf } from "./selective-code.ts";
+import { type Chunk, SelectivePlaces, type Unit } from "./selective-places.ts";
 import { type Local, Vector } from "./vector.ts";
 
 const groupsOf = (kernel: SelectiveKernel): number => Math.ceil(kernel.channels / kernel.group);
@@ -43,20 +44,7 @@ export function emitSelectiveGradient(env: Env, kernel: SelectiveKernel, name: s
   });
 }
 
-interface Unit {
-  readonly batch: Local;
-  readonly group: Local;
-  /** Blocks of the group. */
-  readonly blocks: Local;
-}
-
-/** Steps [first, first + count) of a unit. */
-interface Chunk extends Unit {
-  readonly first: Local;
-  readonly count: Local;
-}
-
-class Gradient extends SelectiveCode {
+class Gradient extends SelectivePlaces {
   private areas = {} as Record<Area, Local>;
 
   emit(areas: Record<Area, Local>): void {
@@ -100,31 +88,6 @@ class Gradient extends SelectiveCode {
     this.eachBlock(unit, (block, tables, live) => {
       this.unpack(tables.flow, this.place(dh0, block, this.perBatch(unit)), live);
       this.unpack(tables.da, this.place(dA, block, this.perBatch(unit)), live);
-    });
-  }
-
-  /** Bytes from the first batch element's table of channels and states to this one's. */
-  private perBatch({ batch }: Unit): Local {
-    const { channels, states } = this.kernel;
-    return this.int((f) =>
-      f
-        .get(batch)
-        .i32(channels * states * this.size)
-        .op("i32.mul"),
-    );
-  }
-
-  /** The address of a block in an argument [.., channels, states], plus an offset (a local, or 0). */
-  private place(arg: number, block: Local, offset: Local | 0): Local {
-    const { f, kernel, width, size } = this;
-    return this.int(() => {
-      f.get(arg)
-        .get(block)
-        .i32(width * kernel.states * size)
-        .op("i32.mul")
-        .op("i32.add");
-      if (offset !== 0) f.get(offset).op("i32.add");
-      return f;
     });
   }
 
@@ -184,33 +147,6 @@ class Gradient extends SelectiveCode {
       .op("i32.add");
     f.get(block).i32(tableBytes(kernel)).op("i32.mul").op("i32.add");
     f.i32(tableBytes(kernel)).memoryCopy();
-  }
-
-  /** The address of [batch, step, column] in an argument [batch, length, side], `column` in bytes (pushed). */
-  private row(arg: number, { batch }: Unit, step: Local, side: number, column: () => void): Local {
-    const { f, kernel, size } = this;
-    return this.int(() => {
-      f.get(arg).get(batch).i32(kernel.length).op("i32.mul").get(step).op("i32.add");
-      f.i32(side * size)
-        .op("i32.mul")
-        .op("i32.add");
-      column();
-      return f.op("i32.add");
-    });
-  }
-
-  private rowOfBlock(arg: number, chunk: Chunk, step: Local, block: Local): Local {
-    const { f, kernel, width, size } = this;
-    return this.row(arg, chunk, step, kernel.channels, () =>
-      f
-        .get(block)
-        .i32(width * size)
-        .op("i32.mul"),
-    );
-  }
-
-  private rowOfStates(arg: number, chunk: Chunk, step: Local): Local {
-    return this.row(arg, chunk, step, this.kernel.states, () => this.f.i32(0));
   }
 
   /** States and decays of the chunk, from its first to its last step. */
