@@ -147,7 +147,9 @@ export class Tensor {
   /** The same values, cut off from the graph of gradients. */
   detach(): Tensor {
     const { node } = this;
-    if (node.op === "data" && node.storage !== undefined) return new Tensor(dataNode(node.storage, node.shape));
+    // Inside compile() a leaf stands for what each call brings, so a second leaf over the same storage would not do.
+    const known = node.op === "data" && currentTrace() === undefined ? node.storage : undefined;
+    if (known !== undefined) return new Tensor(dataNode(known, node.shape));
     return new Tensor(build.stopGradient(node));
   }
 
