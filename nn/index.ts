@@ -37,5 +37,6 @@ export * from "./positions.ts";
 export { GRU, LSTM, type RecurrentOptions, type RecurrentResult, RNN, type RNNOptions } from "./recurrent.ts";
 export * from "./rotary.ts";
 export { Stream } from "./stream.ts";
+export * from "./summary.ts";
 export * from "./training/index.ts";
 export * from "./transformer.ts";

@@ -1,8 +1,8 @@
-// Attention and Transformer blocks: gradients over generated configurations, and equivalences of ways to compute.
+// Attention: what loops say, gradients over generated configurations, and equivalences of ways to compute.
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { arange, compile, iota, setBackend, type Tensor, tensor } from "../../engine/index.ts";
+import { compile, iota, setBackend, type Tensor, tensor } from "../../engine/index.ts";
 import * as nn from "../../nn/index.ts";
 import { checkModule, close, normals, values } from "./tools.ts";
 
@@ -219,110 +219,5 @@ describe("MultiHeadAttention", () => {
     expect(() => new nn.MultiHeadAttention(5, { heads: 2 })).toThrow(/2 does not divide 5/);
     expect(() => layer.forward(normals([2, 4], 1))).toThrow(/\[N, T, size\]/);
     expect(() => layer.forward(normals([1, 2, 4], 1), { context, keyMask: tensor([[true]]) })).toThrow(/key mask/);
-  });
-});
-
-describe("positions", () => {
-  test("rotary products depend on distance alone; lengths stay", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 4 }), fc.nat(5000), fc.nat(5000), fc.boolean(), (half, at, shift, yarn) => {
-        const rotary = new nn.RotaryEmbedding(2 * half, yarn ? { yarn: { factor: 4, originalLength: 256 } } : {});
-        const [q, k] = [normals([1, 2 * half], at), normals([1, 2 * half], shift + 1)];
-        const turned = (x: Tensor, position: number): Tensor =>
-          rotary.forward(x, arange(position, position + 1, { dtype }));
-        const product = (by: number): number =>
-          turned(q, at + by)
-            .mul(turned(k, by))
-            .sum()
-            .item();
-        expect(product(shift)).toBeCloseTo(product(0), 8);
-        const length = Math.sqrt(q.square().sum().item());
-        expect(Math.sqrt(turned(q, at).square().sum().item())).toBeCloseTo(rotary.scale * length, 8);
-      }),
-      { numRuns: 20 },
-    );
-    expect(() => new nn.RotaryEmbedding(3)).toThrow(/even/);
-  });
-
-  test("YaRN keeps fast rotations, divides slow ones, and with factor 1 changes nothing", () => {
-    const plain = new nn.RotaryEmbedding(128);
-    const yarn = new nn.RotaryEmbedding(128, { yarn: { factor: 4, originalLength: 4096 } });
-    expect(yarn.frequencies[0]).toBe(plain.frequencies[0]);
-    expect(yarn.frequencies[63]).toBeCloseTo(plain.frequencies[63] / 4, 15);
-    yarn.frequencies.forEach((f, i) => {
-      expect(f).toBeLessThanOrEqual(plain.frequencies[i]);
-      expect(f).toBeGreaterThanOrEqual(plain.frequencies[i] / 4 - 1e-18);
-    });
-    expect(yarn.scale).toBeCloseTo(0.1 * Math.log(4) + 1, 15);
-    const one = new nn.RotaryEmbedding(128, { yarn: { factor: 1, originalLength: 4096 } });
-    close(one.frequencies, plain.frequencies, 1e-15);
-    expect(one.scale).toBe(1);
-  });
-
-  test("ALiBi's slopes are those of the paper", () => {
-    expect(nn.alibiSlopes(8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((i) => 2 ** -i));
-    expect(nn.alibiSlopes(3)).toEqual([2 ** -4, 2 ** -8, 2 ** -2]);
-  });
-
-  test("learned and fixed positions continue where they are told to", () => {
-    const learned = new nn.LearnedPositions(6, 4, { dtype }).initialize(1);
-    const x = normals([1, 5, 4], 1);
-    for (const layer of [learned, new nn.SinusoidalPositions()]) {
-      const whole = layer.forward(x).narrow(1, 2, 3);
-      close(layer.forward(x.narrow(1, 2, 3), iota([3]).add(2)), values(whole), 1e-12);
-    }
-    expect(() => learned.forward(normals([1, 7, 4], 1))).toThrow(/T <= 6/);
-  });
-});
-
-describe("Transformer blocks", () => {
-  const block = (order: "pre" | "post" | "sandwich", cross: boolean): nn.TransformerBlock =>
-    new nn.TransformerBlock(2, {
-      attention: new nn.MultiHeadAttention(2, { heads: 1, causal: true, dtype }),
-      crossAttention: cross ? new nn.MultiHeadAttention(2, { heads: 1, dtype }) : undefined,
-      feedForward: new nn.GatedFeedForward(2, 3, { dtype }),
-      norm: (size) => new nn.RMSNorm(size, { dtype }),
-      order,
-      layerScale: 0.5,
-      dtype,
-    });
-
-  for (const order of ["pre", "post", "sandwich"] as const) {
-    test(`${order}: its equation, and gradients`, () => {
-      const one = block(order, false).initialize(1);
-      const x = normals([1, 2, 2], 1);
-      const branch = (h: Tensor, residual: nn.Residual, f: (h: Tensor) => Tensor): Tensor => {
-        const n = (v: Tensor): Tensor => residual.norm.forward(v);
-        if (order === "post") return n(h.add(f(h).mul(0.5)));
-        const y = f(n(h));
-        return h.add((order === "sandwich" ? (residual.outNorm as nn.Module).forward(y) : y).mul(0.5));
-      };
-      const h = branch(x, one.attentionResidual, (v) => one.attention.forward(v));
-      close(one.forward(x), values(branch(h, one.feedForwardResidual, (v) => one.feedForward.forward(v))), 1e-12);
-      checkModule(one, [x], (v) => one.forward(v));
-    });
-  }
-
-  test("cross-attention sees the context, masked; dropout and drop path act in training only", () => {
-    const one = block("pre", true).initialize(1);
-    const [x, context] = [normals([2, 3, 2], 1), normals([2, 2, 2], 2)];
-    const first = one.forward(x, {
-      context,
-      contextMask: tensor([
-        [true, false],
-        [true, false],
-      ]),
-    });
-    close(first, values(one.forward(x, { context: context.narrow(1, 0, 1) })), 1e-12);
-    const noisy = new nn.TransformerBlock(2, {
-      attention: new nn.MultiHeadAttention(2, { heads: 1, dropout: 0.5, dtype }),
-      feedForward: new nn.FeedForward(2, 3, { dropout: 0.5, dtype }),
-      dropout: 0.5,
-      dropPath: 0.5,
-      dtype,
-    }).initialize(1);
-    expect(values(noisy.forward(x))).not.toEqual(values(noisy.forward(x)));
-    noisy.eval();
-    expect(values(noisy.forward(x))).toEqual(values(noisy.forward(x)));
   });
 });
