@@ -107,7 +107,7 @@ async function time({ run, finish }: { run(): unknown; finish(): Promise<unknown
   await run();
   await finish();
   let [best, runs] = [Number.POSITIVE_INFINITY, 1];
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const start = performance.now();
     for (let i = 0; i < runs; i++) await run();
     await finish();

@@ -8,6 +8,7 @@ import { emitScatter, emitSort } from "./indexed.ts";
 import { emitLoop, type KeyOf, type KeySource } from "./loop.ts";
 import { emitRepeat } from "./repeat.ts";
 import { emitScan } from "./scan.ts";
+import { emitSelective } from "./selective.ts";
 import { type Step, Steps } from "./steps.ts";
 
 /** A random key of the plan: evaluated on the host before the steps. */
@@ -147,8 +148,20 @@ class Planner {
       case "sort":
         write(emitSort(this.#steps, kernel, operands[0]));
         break;
+      case "selective": {
+        const reads = kernel.args.filter(({ mode }) => mode === "read").length;
+        const borders = kernel.gradient ? 0 : program.buffers[call.args[reads + 2]].length;
+        emitSelective(this.#steps, kernel, slots.slice(0, reads) as number[], borders).forEach((slot, i) => {
+          slots[reads + i] = slot;
+        });
+        break;
+      }
       case "repeat":
         emitRepeat(this.#steps, kernel, slots, (body, step, own) => this.#emit(body, step, own, refuseKey));
+        break;
+      default:
+        // A new kind of kernel must not be forgotten here.
+        kernel satisfies never;
     }
   }
 

@@ -57,6 +57,31 @@ const cases: Record<string, { readonly shapes: readonly (readonly number[])[]; r
       return S.add(ys, last);
     },
   },
+  "a selective scan": {
+    shapes: [
+      [2, 150, 3],
+      [2, 150, 3],
+      [3, 4],
+      [2, 150, 4],
+      [2, 150, 4],
+      [2, 3, 4],
+    ],
+    run: ([u, delta, a, b, c, h0]) => {
+      const rates = S.neg(S.exp(a));
+      const { y, state } = S.selectiveScan(u, delta, rates, b, c, { h0, softplus: true });
+      return S.add(y, S.mean(state));
+    },
+  },
+  "a wide selective scan, backwards": {
+    shapes: [
+      [1, 9, 70],
+      [1, 9, 70],
+      [70, 2],
+      [1, 9, 2],
+      [1, 9, 2],
+    ],
+    run: ([u, delta, a, b, c]) => S.selectiveScan(u, S.square(delta), S.neg(S.square(a)), b, c, { reverse: true }).y,
+  },
   "a scatter": {
     shapes: [
       [5, 3],
