@@ -20,6 +20,7 @@ export * from "./linear.ts";
 export * from "./losses/index.ts";
 export * from "./mamba.ts";
 export { type AnyModule, Module, withParameters } from "./module.ts";
+export * from "./names.ts";
 export * from "./norm.ts";
 export * from "./optim/accumulate.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";

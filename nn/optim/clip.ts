@@ -18,7 +18,8 @@ export function replaceGradient(parameter: Tensor, gradient: Tensor): void {
 
 /**
  * Scales all gradients so that their common Euclidean norm is at most `maxNorm`; returns the norm before, a scalar.
- * Where it is not finite, the gradients become NaN, as in PyTorch: a step that should be skipped can be told by it.
+ * As in PyTorch, where it is NaN all gradients become NaN, and where it is infinite they become 0 or NaN: read the norm to
+ * tell a step that should be skipped.
  */
 export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Tensor {
   if (!(maxNorm > 0)) throw new ArgumentError("clipGradNorm", `maxNorm must be positive, got ${maxNorm}`);
