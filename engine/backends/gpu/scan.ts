@@ -8,7 +8,7 @@ import type { Writer } from "./writer.ts";
 
 /** Lines up to this length are replayed from their start by every element. */
 const shortLine = 32;
-const longestChunk = 64;
+const longestChunk = 16;
 
 type Fn = ScanKernel["fn"];
 
