@@ -6,18 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  compile,
-  decodeSafetensors,
-  generator,
-  manualSeed,
-  rand,
-  setBackend,
-  type Tensor,
-  tensor,
-} from "../../engine/index.ts";
+import { decodeSafetensors, manualSeed, setBackend, tensor } from "../../engine/index.ts";
 import * as nn from "../../nn/index.ts";
-import { normals, values } from "./tools.ts";
+import { run } from "./checkpoint-run.ts";
+import { values } from "./tools.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -25,42 +17,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sluice-checkpoint-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** A run with everything that has state: dropout, batch statistics, moments, a noise stream, averages, shuffled data. */
-async function run() {
-  const model = new nn.Sequential(
-    new nn.Linear(4, 8),
-    new nn.BatchNorm1d(8),
-    new nn.ReLU(),
-    new nn.Dropout(0.2),
-    new nn.Linear(8, 2),
-  ).initialize(3);
-  const optimizer = new nn.AdamW(model.parameters(), { lr: 1e-2 });
-  const noise = generator(5, "noise");
-  const average = new nn.ExponentialMovingAverage(model, 0.9);
-  const data = await nn.tensorDataset({ x: normals([24, 4], 1).cast("f32"), y: normals([24, 2], 2).cast("f32") });
-  const loader = new nn.DataLoader(data, { batchSize: 8, seed: 9 });
-  const schedule = nn.withWarmup(nn.cosineSchedule(1e-2, 1e-4, 20), 3);
-  const step = compile((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.mseLoss(model.forward(x.add(rand([8, 4], { generator: noise }).mul(0.1))), y);
-    loss.backward();
-    nn.clipGradNorm(model.parameters(), 1);
-    void optimizer.step();
-    void average.update();
-    return loss;
-  });
-  const take = (from: number, to: number): number[] => {
-    const losses: number[] = [];
-    for (let i = from; i < to; i++) {
-      optimizer.setLearningRate(schedule(i));
-      const { x, y } = loader.at(i);
-      losses.push(step(x, y).item());
-    }
-    return losses;
-  };
-  return { take, parts: { model, optimizer, generators: { noise }, extra: { ema: average.averages } } };
-}
 
 test("an interrupted run ends with the losses of an uninterrupted one, bit for bit", async () => {
   manualSeed(11);
@@ -104,6 +60,34 @@ describe("a checkpoint that does not fit", () => {
     expect(tensor(1).item()).toBe(1);
   });
 });
+
+test("a run killed anywhere, again and again, has the losses of a run that was not", async () => {
+  manualSeed(11);
+  const expected = (await run()).take(0, 12);
+  const path = join(folder, "resumed.safetensors");
+  const child = fileURLToPath(new URL("./checkpoint-resume.ts", import.meta.url));
+  const losses = new Map<number, number>();
+  // So many lines of the child's, then the end; the last one may finish.
+  for (const lines of [1, 4, Number.POSITIVE_INFINITY]) {
+    const trainer = spawn(process.execPath, ["--import", "tsx", child, path, "12"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let seen = 0;
+    let text = "";
+    trainer.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      seen = text.split("\n").length - 1;
+      if (seen >= lines) trainer.kill("SIGKILL");
+    });
+    await new Promise((resolve) => trainer.once("close", resolve));
+    for (const line of text.split("\n").slice(0, -1)) {
+      const [step, loss] = line.split(" ").map(Number);
+      expect(losses.get(step) ?? loss).toBe(loss);
+      losses.set(step, loss);
+    }
+  }
+  expect([...losses].sort(([a], [b]) => a - b).map(([, loss]) => loss)).toEqual(expected);
+}, 60_000);
 
 test("kill -9 while writing leaves the last whole checkpoint", async () => {
   const path = join(folder, "killed.safetensors");
