@@ -89,11 +89,15 @@ describe.runIf(installed)("in Chromium", () => {
     expect(found.losses).toEqual(curve);
   });
 
-  it.each(["webgpu", "webgl2", "webgl"] as const)("computes on gpu.js in mode %s", { timeout: 120_000 }, async (mode) => {
-    const found = await conform(await serve({}), { backend: "gpu", mode, programs: 8, slack: 4 });
-    expect(found.info?.mode).toBe(mode);
-    found.losses.forEach((loss, i) => {
-      expect(Math.abs(loss - curve[i]) / curve[i]).toBeLessThan(1e-3);
-    });
-  });
+  it.each(["webgpu", "webgl2", "webgl"] as const)(
+    "computes on gpu.js in mode %s",
+    { timeout: 120_000 },
+    async (mode) => {
+      const found = await conform(await serve({}), { backend: "gpu", mode, programs: 8, slack: 4 });
+      expect(found.info?.mode).toBe(mode);
+      found.losses.forEach((loss, i) => {
+        expect(Math.abs(loss - curve[i]) / curve[i]).toBeLessThan(1e-3);
+      });
+    },
+  );
 });
