@@ -37,10 +37,10 @@ export * from "./ops/random.ts";
 export * from "./ops/rearrange.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/scan.ts";
+export * from "./ops/selective-scan.ts";
 export * from "./ops/slicing.ts";
 export type { Padding, PerAxis } from "./ops/sliding.ts";
 export * from "./ops/sorting.ts";
-export * from "./ops/selective-scan.ts";
 export type { TensorTree } from "./ops/tree.ts";
 export { hashName, threefry2x32 } from "./random.ts";
 export {

@@ -5,10 +5,10 @@ import { dotKernel } from "./gemm-dot.ts";
 import { tileKernel } from "./gemm-kernel.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { packer, packForm } from "./gemm-pack.ts";
-import { emitDirectRange } from "./gemm-stencil.ts";
-import { compositeOf, emitStrip, tableBytes } from "./gemm-strips.ts";
 import type { Plan } from "./gemm-plan.ts";
 import { inBlocks, inSteps, keep, local, minus, push, type Range, sum, type Value } from "./gemm-ranges.ts";
+import { emitDirectRange } from "./gemm-stencil.ts";
+import { compositeOf, emitStrip, tableBytes } from "./gemm-strips.ts";
 
 export interface GemmEnv {
   /** Whether the machine's relaxed FMA may be used. */

@@ -5,8 +5,8 @@ import type { FunctionBuilder, ModuleBuilder } from "./asm.ts";
 import { emitRange, type GemmEnv, scratchBytes } from "./gemm-drive.ts";
 import { lanesOf } from "./gemm-lanes.ts";
 import { type Plan, planGemm } from "./gemm-plan.ts";
-import { fillPlanTables } from "./gemm-strips.ts";
 import { keep, least, local, minus, push, sum, type Value } from "./gemm-ranges.ts";
+import { fillPlanTables } from "./gemm-strips.ts";
 
 export type { FinishedBlock, GemmEnv } from "./gemm-drive.ts";
 
