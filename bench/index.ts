@@ -60,6 +60,16 @@ async function run(): Promise<void> {
   };
   const versions = new Map<Contender, string>();
   const rows: Row[] = [];
+  const date = new Date().toISOString();
+  const report = (): Report => ({
+    date,
+    machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.versions.node}`,
+    command: `npm run bench${options.peers ? ":peers" : ""}${options.filter ? ` -- --filter "${options.filter}"` : ""}`,
+    contenders: [...versions].map(([{ name, kind, threads }, version]) => ({ name, kind, threads, version })),
+    rows,
+  });
+  mkdirSync(results, { recursive: true });
+  const file = `${results}${date.replaceAll(":", "-").slice(0, 19)}.json`;
   for (const group of groups) {
     for (const set of processSets(group, options.filter)) {
       const started = await start(contenders, versions);
@@ -67,24 +77,16 @@ async function run(): Promise<void> {
         for (const workload of set) {
           console.error(`${group.name}: ${workload.id}`);
           rows.push(await measureWorkload(workload, started, timing));
+          // Written after each workload: a run that is stopped keeps what it has measured (`--from` prints it).
+          writeFileSync(file, `${JSON.stringify(report(), undefined, 1)}\n`);
         }
       } finally {
         for (const peer of started) peer.stop();
       }
     }
   }
-  const report: Report = {
-    date: new Date().toISOString(),
-    machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.versions.node}`,
-    command: `npm run bench${options.peers ? ":peers" : ""}${options.filter ? ` -- --filter "${options.filter}"` : ""}`,
-    contenders: [...versions].map(([{ name, kind, threads }, version]) => ({ name, kind, threads, version })),
-    rows,
-  };
-  mkdirSync(results, { recursive: true });
-  const file = `${results}${report.date.replaceAll(":", "-").slice(0, 19)}.json`;
-  writeFileSync(file, `${JSON.stringify(report, undefined, 1)}\n`);
   console.error(`written: ${file}\n`);
-  print(report);
+  print(report());
 }
 
 /** Processes of all contenders, stopped until asked; those that do not come up are told once and left out. */
