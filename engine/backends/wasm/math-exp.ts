@@ -79,3 +79,12 @@ export const expm1 = (v: Vector, x: Local): Local =>
     const tiny = v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(2 ** -25));
     return v.select(tiny, x, v.op("f32x4.add", half, half));
   });
+
+/** expm1 for 0 <= x <= 88 inside other functions: no ends to care for. */
+export const expm1Up = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const { bits, r } = reduce(v, x, 127);
+    const p = v.madd(v.op("f32x4.mul", r, r), v.estrin(r, expm1Q), r);
+    const scale = v.shift("i32x4.shl", bits, 23);
+    return v.madd(scale, p, v.op("f32x4.sub", scale, v.f32(1)));
+  });

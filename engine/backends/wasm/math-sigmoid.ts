@@ -1,10 +1,8 @@
-// tanh, sigmoid and erf of f32x4: a polynomial near 0, an exponential beyond.
+// tanh, sigmoid and erf of f32x4, on exponentials.
 
-import { exp, expSmall } from "./math-exp.ts";
+import { exp, expm1Up, expSmall } from "./math-exp.ts";
 import type { Local, Vector } from "./vector.ts";
 
-/** tanh x = x + x^3 p(x^2) for |x| < 0.6. */
-const tanhP = [-0.333333, 0.13331936, -0.053784717, 0.020798625, -0.0058979667];
 /** erf x = x + x p(x^2) for |x| < 1. */
 const erfP = [0.12837917, -0.37612626, 0.11283579, -0.026853347, 0.005187162, -0.0007997853, 7.806904e-5];
 /** -log(1 - erf x) = p(x) on [1, 4]. */
@@ -16,16 +14,13 @@ function joinSides(v: Vector, x: Local, size: Local, limit: number, near: Local,
   return v.op("v128.or", value, v.op("v128.and", x, v.f32(-0)));
 }
 
+/** E / (E + 2) with E = e^2|x| - 1, and x's sign: 2.4 ulp, for a third less time than 1.3. From 9.02 on it rounds to 1. */
 export const tanh = (v: Vector, x: Local): Local =>
   v.local(() => {
-    const size = v.op("f32x4.abs", x);
-    const square = v.op("f32x4.mul", x, x);
-    const near = v.madd(v.op("f32x4.mul", square, x), v.horner(square, tanhP), x);
-    // 1 - 2 / (e^2|x| + 1); from 9.02 on it rounds to 1.
-    const capped = v.op("f32x4.pmin", size, v.f32(9.1));
-    const power = expSmall(v, v.op("f32x4.add", capped, capped));
-    const far = v.op("f32x4.sub", v.f32(1), v.op("f32x4.div", v.f32(2), v.op("f32x4.add", power, v.f32(1))));
-    return joinSides(v, x, size, 0.6, near, far);
+    const size = v.op("f32x4.pmin", v.op("f32x4.abs", x), v.f32(9.2));
+    const e = expm1Up(v, v.op("f32x4.add", size, size));
+    const value = v.op("f32x4.div", e, v.op("f32x4.add", e, v.f32(2)));
+    return v.op("v128.or", value, v.op("v128.and", x, v.f32(-0)));
   });
 
 /** z / (1 + z) or 1 / (1 + z) with z = e^-|x|: small results keep their bits. 2.3 ulp, for a quarter less time than 2. */
