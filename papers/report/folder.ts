@@ -1,13 +1,14 @@
 // The report's folder: made and probed before a run starts; its files replaced whole, never half-written.
+import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { messageOf, UsageError } from "../errors.ts";
 
 /** Makes the folder and writes a file in it for a try. Throws `UsageError` when that can't be done. */
 export async function prepareFolder(folder: string): Promise<void> {
   const probe = join(folder, `.probe-${process.pid}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await writeFile(probe, "");
     await rm(probe);
   } catch (error) {
@@ -16,6 +17,13 @@ export async function prepareFolder(folder: string): Promise<void> {
       error,
     );
   }
+}
+
+/** Makes a folder and what is missing above it. One at a time: Node's recursive mkdir does not return below /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder)) return;
+  await makeFolder(dirname(folder));
+  await mkdir(folder);
 }
 
 /** Writes a temporary file beside the target, then renames it over the target. */
