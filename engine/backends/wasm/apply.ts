@@ -142,50 +142,21 @@ function extreme(v: Vector, lanes: Lanes, fn: "maximum" | "minimum", args: reado
   return max ? result : v.op(`${lanes}.min`, other, known.local);
 }
 
+/** Functions that have SIMD code for f32, and go through JavaScript for f64. */
+const isElementary = (fn: ScalarFn): fn is keyof typeof float32 => Object.hasOwn(float32, fn);
+
 /** Functions of f64 that have no instruction: exact, lane by lane. */
 function wide(v: Vector, fn: ScalarFn, x: Local, y: Local): Local {
-  switch (fn) {
-    case "exp2":
-      return v.lanes64("pow", v.f64(2), x);
-    case "exp":
-    case "expm1":
-    case "log":
-    case "log2":
-    case "log1p":
-    case "sin":
-    case "cos":
-    case "tanh":
-    case "sigmoid":
-    case "erf":
-      return v.lanes64(fn, x);
-    case "pow":
-    case "remainder":
-      return v.lanes64(fn, x, y);
-    default:
-      throw new Error(`wasm: no f64 code for ${fn}`);
-  }
+  if (fn === "exp2") return v.lanes64("pow", v.f64(2), x);
+  if (isElementary(fn)) return v.lanes64(fn, x);
+  if (fn === "pow" || fn === "remainder") return v.lanes64(fn, x, y);
+  throw new Error(`wasm: no f64 code for ${fn}`);
 }
 
 function single(v: Vector, width: Width, fn: ScalarFn, args: readonly Operand[]): Local {
   const [x, y] = args.map((arg) => arg.local);
-  switch (fn) {
-    case "exp":
-    case "exp2":
-    case "expm1":
-    case "log":
-    case "log2":
-    case "log1p":
-    case "sin":
-    case "cos":
-    case "tanh":
-    case "sigmoid":
-    case "erf":
-      return float32[fn](v, x);
-    case "remainder":
-      return remainder32(v, width, x, y);
-    case "pow":
-      return pow(v, x, y, args[1].constant);
-    default:
-      throw new Error(`wasm: no f32 code for ${fn}`);
-  }
+  if (isElementary(fn)) return float32[fn](v, x);
+  if (fn === "remainder") return remainder32(v, width, x, y);
+  if (fn === "pow") return pow(v, x, y, args[1].constant);
+  throw new Error(`wasm: no f32 code for ${fn}`);
 }
