@@ -4,11 +4,14 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { setBackend, type Tensor, tensor, vjp } from "../../engine/index.ts";
 import * as nn from "../../nn/index.ts";
+import { goldenModules } from "./golden/modules.ts";
 import { close, f64, i32 } from "./tools.ts";
 
 interface Values {
   readonly shape: readonly number[];
   readonly data: readonly number[];
+  /** Where they are no floats. */
+  readonly dtype?: "i32" | "bool";
 }
 
 /** What PyTorch computed: gradients are of sum(output * cos(0, 1, 2, ...)), of the float inputs, then the parameters. */
@@ -29,12 +32,14 @@ interface Golden {
 const golden: Golden = JSON.parse(readFileSync(new URL("./golden/pytorch.json", import.meta.url), "utf8"));
 const dtype = "f64";
 const tolerance = 1e-9;
-const make = ({ shape, data }: Values): Tensor => tensor(Float64Array.from(data), { shape, dtype });
+const isFloat = (given: Values): boolean => given.dtype === undefined;
+const make = (given: Values): Tensor =>
+  tensor(Float64Array.from(given.data), { shape: given.shape, dtype }).cast(given.dtype ?? dtype);
 
 beforeAll(() => setBackend("wasm"));
 
 function agree(given: Case, run: (...inputs: Tensor[]) => Tensor): void {
-  const leaves = [...given.inputs, ...Object.values(given.parameters)].map(make);
+  const leaves = [...given.inputs.filter(isFloat), ...Object.values(given.parameters)].map(make);
   const [output, pullBack] = vjp(run, ...leaves);
   expect(output.shape).toEqual(given.output.shape);
   close(output, given.output.data, tolerance);
@@ -48,72 +53,40 @@ function agree(given: Case, run: (...inputs: Tensor[]) => Tensor): void {
 }
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-/** weight_ih_l1_reverse of a recurrent network in two directions is cells.3.weightIh. */
-const ours = (name: string): string =>
-  camel(
-    name.replace(/^(.*)_l(\d)(_reverse)?$/, (_, kind, layer, back) => `cells.${2 * layer + (back ? 1 : 0)}.${kind}`),
-  );
-
-/** Each layer, and how it is run where that is not `forward`. */
-const modules: Record<string, [nn.AnyModule, run?: (...inputs: Tensor[]) => Tensor]> = (() => {
-  const bilinear = new nn.Bilinear(3, 2, 2, { dtype });
-  const attention = new nn.MultiHeadAttention(4, { heads: 2, causal: true, dtype });
-  const recurrent = { layers: 2, bidirectional: true, dtype } as const;
-  const nets = {
-    rnn: new nn.RNN(2, 3, recurrent),
-    gru: new nn.GRU(2, 3, recurrent),
-    lstm: new nn.LSTM(2, 3, recurrent),
-  };
-  const both: [nn.AnyModule, (...inputs: Tensor[]) => Tensor] = [bilinear, (x, z) => bilinear.forward(x, z)];
-  return {
-    linear: [new nn.Linear(3, 2, { dtype })],
-    bilinear: both,
-    conv1d: [new nn.Conv1d(4, 6, 3, { stride: 2, padding: 2, dilation: 2, groups: 2, dtype })],
-    conv2d: [new nn.Conv2d(2, 3, [3, 2], { stride: [1, 2], padding: [1, 0], dtype })],
-    convTranspose1d: [new nn.ConvTranspose1d(4, 2, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2, dtype })],
-    convTranspose2d: [new nn.ConvTranspose2d(2, 3, [2, 3], { stride: 2, dilation: [1, 2], dtype })],
-    batchNorm1d: [new nn.BatchNorm1d(3, { dtype })],
-    batchNorm2d: [new nn.BatchNorm2d(2, { dtype })],
-    layerNorm: [new nn.LayerNorm([2, 3], { dtype })],
-    groupNorm: [new nn.GroupNorm(2, 4, { dtype })],
-    instanceNorm2d: [new nn.InstanceNorm2d(2, { affine: true, dtype })],
-    prelu: [new nn.PReLU(3, 0.25, { dtype })],
-    gelu: [new nn.GELU()],
-    geluTanh: [new nn.GELU({ approximate: "tanh" })],
-    mish: [new nn.Mish()],
-    hardswish: [new nn.Hardswish()],
-    glu: [new nn.GLU()],
-    maxPool2d: [new nn.MaxPool2d(2, { stride: 1, padding: 1 })],
-    avgPool2d: [new nn.AvgPool2d(2, { padding: 1, countIncludePad: false })],
-    adaptiveAvgPool1d: [new nn.AdaptiveAvgPool1d(3)],
-    rnn: [nets.rnn, (x) => nets.rnn.forward(x).output],
-    gru: [nets.gru, (x) => nets.gru.forward(x).output],
-    lstm: [nets.lstm, (x) => nets.lstm.forward(x).output],
-    attention: [attention, (x) => attention.forward(x)],
-  };
-})();
 
 describe("modules", () => {
   test.each(Object.keys(golden.modules))("%s", (name) => {
     const given = golden.modules[name];
-    const [module, forward = (x: Tensor) => (module as nn.Module).forward(x)] = modules[name];
-    const names = Object.keys(given.parameters).map(ours);
+    const { module, run, rename = (own) => own } = goldenModules[name];
+    const forward = run ?? ((x: Tensor) => (module as nn.Module).forward(x));
+    const names = Object.keys(given.parameters).map((theirs) => camel(rename(theirs)));
     expect(
       module
         .namedParameters()
         .map(([own]) => own)
         .sort(),
     ).toEqual([...names].sort());
-    const count = given.inputs.length;
+    const count = given.inputs.filter(isFloat).length;
     agree(given, (...leaves) => {
       const parameters = Object.fromEntries(names.map((own, i) => [own, leaves[count + i]]));
-      return nn.withParameters(module, parameters, () => forward(...leaves.slice(0, count)));
+      const floats = leaves.slice(0, count);
+      // Whole numbers and masks have no gradient: they are not among the leaves.
+      const inputs = given.inputs.map((x) => (isFloat(x) ? (floats.shift() as Tensor) : make(x)));
+      return nn.withParameters(module, parameters, () => forward(...inputs));
     });
+  });
+
+  test("each is there in two configurations, and none is built in vain", () => {
+    const kinds = Object.keys(golden.modules).map((name) => name.split(",")[0]);
+    const once = kinds.filter((kind) => kinds.indexOf(kind) === kinds.lastIndexOf(kind));
+    expect(once).toEqual(["identity"]);
+    expect(Object.keys(goldenModules).sort()).toEqual(Object.keys(golden.modules).sort());
   });
 });
 
 const targets = i32([0, 2, -100, 1]);
 const weight = f64([0.5, 1, 2]);
+const alike = i32([1, 0, 0]).cast("bool");
 const ignoreIndex = -100;
 const losses: Record<string, (...inputs: Tensor[]) => Tensor> = {
   crossEntropy: (x) => nn.crossEntropy(x, targets, { ignoreIndex }),
@@ -123,49 +96,92 @@ const losses: Record<string, (...inputs: Tensor[]) => Tensor> = {
   binaryCrossEntropy: (x, y) => nn.binaryCrossEntropyWithLogits(x, y),
   binaryCrossEntropyWeighted: (x, y) => nn.binaryCrossEntropyWithLogits(x, y, { positiveWeight: 3 }),
   mse: (x, y) => nn.mseLoss(x, y),
+  mseMasked: (x, y) => nn.mseLoss(x, y, i32([1, 0, 1]).cast("bool")),
   l1: (x, y) => nn.l1Loss(x, y),
+  l1Sum: (x, y) => nn.l1Loss(x, y, { reduction: "sum" }),
   huber: (x, y) => nn.huberLoss(x, y, { delta: 0.7 }),
+  huberNone: (x, y) => nn.huberLoss(x, y, { reduction: "none" }),
   smoothL1: (x, y) => nn.smoothL1Loss(x, y, { beta: 0.7 }),
+  smoothL1Sum: (x, y) => nn.smoothL1Loss(x, y, { reduction: "sum" }),
   kl: (p, q) => nn.klDivergence(p, q),
+  klSum: (p, q) => nn.klDivergence(p, q, { reduction: "sum" }),
   cosine: (x, y) => nn.cosineSimilarity(x, y, { axis: 1 }),
+  cosineAxis0: (x, y) => nn.cosineSimilarity(x, y, { axis: 0 }),
+  cosineEmbedding: (x, y) => nn.cosineEmbeddingLoss(x, y, alike, { margin: -0.5 }),
+  cosineEmbeddingSum: (x, y) => nn.cosineEmbeddingLoss(x, y, alike, { reduction: "sum" }),
+  siSdr: (x, y) => nn.siSdr(x, y),
+  siSdrOne: (x, y) => nn.siSdr(x, y),
+  pit2: (x, y) => nn.pitSiSdrLoss(x, y),
+  pit3: (x, y) => nn.pitSiSdrLoss(x, y),
 };
 
 describe("losses", () => {
   test.each(Object.keys(golden.losses))("%s", (name) => agree(golden.losses[name], losses[name]));
 });
 
-const optimizers: Record<string, (p: Tensor) => nn.Optimizer> = {
-  sgd: (p) => new nn.SGD([p], { lr: 0.02, momentum: 0.9, weightDecay: 0.1 }),
-  nesterov: (p) => new nn.SGD([p], { lr: 0.02, momentum: 0.8, nesterov: true }),
-  adam: (p) => new nn.Adam([p], { lr: 0.1, weightDecay: 0.2 }),
-  adamw: (p) => new nn.AdamW([p], { lr: 0.1, weightDecay: 0.2, betas: [0.8, 0.95] }),
-  rmsprop: (p) => new nn.RMSprop([p], { lr: 0.02 }),
-  rmspropAll: (p) => new nn.RMSprop([p], { lr: 0.02, alpha: 0.8, momentum: 0.5, centered: true, weightDecay: 0.1 }),
-  adagrad: (p) => new nn.Adagrad([p], { lr: 0.3, lrDecay: 0.1, weightDecay: 0.1 }),
+/** An optimizer, and what is done between backward and step. */
+type Training = readonly [
+  make: (p: Tensor) => nn.Optimizer,
+  before?: (p: Tensor, o: nn.Optimizer, step: number) => void,
+];
+
+const optimizers: Record<string, Training> = {
+  sgd: [(p) => new nn.SGD([p], { lr: 0.02, momentum: 0.9, weightDecay: 0.1 })],
+  "sgd, plain": [(p) => new nn.SGD([p], { lr: 0.1 })],
+  nesterov: [(p) => new nn.SGD([p], { lr: 0.02, momentum: 0.8, nesterov: true })],
+  adam: [(p) => new nn.Adam([p], { lr: 0.1, weightDecay: 0.2 })],
+  "adam, plain": [(p) => new nn.Adam([p], { lr: 0.05, betas: [0.5, 0.9], eps: 1e-3 })],
+  adamw: [(p) => new nn.AdamW([p], { lr: 0.1, weightDecay: 0.2, betas: [0.8, 0.95] })],
+  "adamw, plain": [(p) => new nn.AdamW([p], { lr: 0.05, weightDecay: 0.01 })],
+  rmsprop: [(p) => new nn.RMSprop([p], { lr: 0.02 })],
+  rmspropAll: [(p) => new nn.RMSprop([p], { lr: 0.02, alpha: 0.8, momentum: 0.5, centered: true, weightDecay: 0.1 })],
+  adagrad: [(p) => new nn.Adagrad([p], { lr: 0.3, lrDecay: 0.1, weightDecay: 0.1 })],
+  "adagrad, plain": [(p) => new nn.Adagrad([p], { lr: 0.5 })],
+  lion: [(p) => new nn.Lion([p], { lr: 0.05 })],
+  "lion, decay": [(p) => new nn.Lion([p], { lr: 0.02, betas: [0.8, 0.9], weightDecay: 0.3 })],
+  "clipped norm": [(p) => new nn.SGD([p], { lr: 0.1, momentum: 0.5 }), (p) => nn.clipGradNorm([p], 2)],
+  "clipped norm, rarely": [(p) => new nn.Adam([p], { lr: 0.1 }), (p) => nn.clipGradNorm([p], 9)],
+  "clipped value": [(p) => new nn.SGD([p], { lr: 0.1 }), (p) => nn.clipGradValue([p], 1.5)],
+  "clipped value, rarely": [(p) => new nn.RMSprop([p], { lr: 0.1 }), (p) => nn.clipGradValue([p], 6)],
+  scheduled: [
+    (p) => new nn.AdamW([p], { lr: 0.2, weightDecay: 0.01 }),
+    (_, optimizer, step) => optimizer.setLearningRate(nn.cosineSchedule(0.2, 0, 5)(step)),
+  ],
 };
 
 describe("optimizers", () => {
   test.each(Object.keys(golden.optimizers))("%s", (name) => {
     const p = tensor([0.5, -1, 2], { dtype, requiresGrad: true });
-    const optimizer = optimizers[name](p);
-    for (const expected of golden.optimizers[name]) {
+    const [build, before] = optimizers[name];
+    const optimizer = build(p);
+    golden.optimizers[name].forEach((expected, step) => {
       optimizer.zeroGrad();
       p.sin()
         .add(f64([1, 2, 3]).mul(p.square()))
         .sum()
         .backward();
+      before?.(p, optimizer, step);
       void optimizer.step();
       close(p, expected, tolerance);
-    }
+    });
   });
 });
 
 const schedules: Record<string, nn.Schedule> = {
+  constant: nn.constantSchedule(0.5),
+  "constant, 0.2": nn.constantSchedule(0.2),
   cosine: nn.cosineSchedule(0.5, 0.1, 11),
+  "cosine, to 0": nn.cosineSchedule(2, 0, 12),
   step: nn.stepSchedule(0.5, 4, 0.3),
+  "step, each": nn.stepSchedule(0.5, 1),
   exponential: nn.exponentialSchedule(0.5, 0.8),
+  "exponential, slow": nn.exponentialSchedule(3, 0.99),
   linear: nn.linearSchedule(0.5, 0.1, 8),
+  "linear, up": nn.linearSchedule(0.05, 0.5, 20),
   oneCycle: nn.oneCycleSchedule(0.5, 20),
+  "oneCycle, all": nn.oneCycleSchedule(2, 12, { climb: 0.5, divide: 4, finalDivide: 10 }),
+  "warmup, cosine": nn.withWarmup(nn.cosineSchedule(0.5, 0, 7), 4),
+  "warmup, constant": nn.withWarmup(nn.constantSchedule(0.5), 3),
 };
 
 test.each(Object.keys(golden.schedules))("the schedule %s", (name) => {
