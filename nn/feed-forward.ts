@@ -3,6 +3,7 @@
 import type { DType, Tensor } from "../engine/index.ts";
 import { GELU, SiLU } from "./activations.ts";
 import { Dropout } from "./dropout.ts";
+import type { Initializer } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 
@@ -13,6 +14,8 @@ export interface FeedForwardOptions {
   readonly bias?: boolean;
   /** Of the hidden features; default 0. */
   readonly dropout?: number;
+  /** Of all matrices; default that of Linear. */
+  readonly weightInit?: Initializer;
   readonly dtype?: DType;
 }
 
@@ -25,11 +28,11 @@ export class FeedForward extends Module {
 
   constructor(size: number, hidden: number, options: FeedForwardOptions = {}) {
     super();
-    const { activation = new GELU(), bias = true, dropout = 0, dtype } = options;
-    this.upProj = new Linear(size, hidden, { bias, dtype });
+    const { activation = new GELU(), bias = true, dropout = 0, weightInit, dtype } = options;
+    this.upProj = new Linear(size, hidden, { bias, weightInit, dtype });
     this.activation = activation;
     this.dropout = new Dropout(dropout);
-    this.downProj = new Linear(hidden, size, { bias, dtype });
+    this.downProj = new Linear(hidden, size, { bias, weightInit, dtype });
   }
 
   override forward(x: Tensor): Tensor {
@@ -47,12 +50,12 @@ export class GatedFeedForward extends Module {
 
   constructor(size: number, hidden: number, options: FeedForwardOptions = {}) {
     super();
-    const { activation = new SiLU(), bias = false, dropout = 0, dtype } = options;
-    this.gateProj = new Linear(size, hidden, { bias, dtype });
-    this.upProj = new Linear(size, hidden, { bias, dtype });
+    const { activation = new SiLU(), bias = false, dropout = 0, weightInit, dtype } = options;
+    this.gateProj = new Linear(size, hidden, { bias, weightInit, dtype });
+    this.upProj = new Linear(size, hidden, { bias, weightInit, dtype });
     this.activation = activation;
     this.dropout = new Dropout(dropout);
-    this.downProj = new Linear(hidden, size, { bias, dtype });
+    this.downProj = new Linear(hidden, size, { bias, weightInit, dtype });
   }
 
   override forward(x: Tensor): Tensor {
