@@ -76,5 +76,6 @@ export const hitRate = (ranks: ArrayLike<number>, k: number): number => average(
 export const ndcg = (ranks: ArrayLike<number>, k: number): number =>
   average(ranks, (rank) => (rank <= k ? 1 / Math.log2(rank + 1) : 0));
 
-/** MRR: mean of 1 / rank. */
-export const meanReciprocalRank = (ranks: ArrayLike<number>): number => average(ranks, (rank) => 1 / rank);
+/** MRR, or MRR@k: mean of 1 / rank where the rank is at most k (default: wherever it is). */
+export const meanReciprocalRank = (ranks: ArrayLike<number>, k = Number.POSITIVE_INFINITY): number =>
+  average(ranks, (rank) => (rank <= k ? 1 / rank : 0));

@@ -97,6 +97,7 @@ describe("metrics", () => {
     expect(nn.hitRate(ranks, 10)).toBeCloseTo(2 / 3, 12);
     expect(nn.ndcg(ranks, 10)).toBeCloseTo((1 + 0.5) / 3, 12);
     expect(nn.meanReciprocalRank(ranks)).toBeCloseTo((1 + 1 / 3 + 1 / 11) / 3, 12);
+    expect(nn.meanReciprocalRank(ranks, 10)).toBeCloseTo((1 + 1 / 3) / 3, 12);
   });
 
   test("classes, language, sources", () => {
