@@ -1,6 +1,15 @@
 // The Mamba block (Gu & Dao 2023, section 3.4): a gated, causally convolved selective state space.
 
-import { concat, type DType, formatShape, ShapeError, selectiveScan, type Tensor, zeros } from "../engine/index.ts";
+import {
+  concat,
+  type DType,
+  formatShape,
+  type SelectiveScanOptions,
+  ShapeError,
+  selectiveScan,
+  type Tensor,
+  zeros,
+} from "../engine/index.ts";
 import { checkSizes } from "./checks.ts";
 import { Conv1d } from "./conv.ts";
 import { type Initializer, ones, uniform } from "./init.ts";
@@ -17,6 +26,8 @@ export interface MambaOptions {
   readonly expand?: number;
   /** Rank of the step sizes; default size / 16, rounded up. */
   readonly rank?: number;
+  /** How B is made discrete: see `selectiveScan`. Default "euler". */
+  readonly discretisation?: SelectiveScanOptions["discretisation"];
   readonly dtype?: DType;
 }
 
@@ -54,6 +65,7 @@ export class Mamba extends Module<[x: Tensor]> {
   readonly states: number;
   readonly taps: number;
   readonly rank: number;
+  readonly discretisation: SelectiveScanOptions["discretisation"];
 
   constructor(size: number, options: MambaOptions = {}) {
     super();
@@ -72,6 +84,7 @@ export class Mamba extends Module<[x: Tensor]> {
     this.states = states;
     this.taps = taps;
     this.rank = rank;
+    this.discretisation = options.discretisation;
   }
 
   override forward(x: Tensor): Tensor {
@@ -102,6 +115,7 @@ export class Mamba extends Module<[x: Tensor]> {
       z,
       h0: state.ssm,
       softplus: true,
+      discretisation: this.discretisation,
     });
     const kept = this.taps - 1;
     return { y: this.outProj.forward(y), state: { conv: seen.narrow(2, seen.shape[2] - kept, kept), ssm } };

@@ -1,6 +1,6 @@
 // Parameters and buffers: leaf tensors that a module owns. A module finds them among its fields by this registry.
 
-import { type DType, defaultGenerator, type Shape, type Tensor, zeros } from "../engine/index.ts";
+import { ArgumentError, type DType, defaultGenerator, type Shape, type Tensor, zeros } from "../engine/index.ts";
 import type { Initializer } from "./init.ts";
 import { Stream } from "./stream.ts";
 
@@ -41,6 +41,13 @@ function nextStream(): Stream {
 export function buffer(tensor: Tensor): Tensor {
   registry.set(tensor, { role: "buffer", init: undefined });
   return tensor;
+}
+
+/** Gives a parameter another initialiser and draws it anew, for models that start their layers in their own way. */
+export function redraw(tensor: Tensor, init: Initializer): void {
+  if (roleOf(tensor) !== "parameter") throw new ArgumentError("redraw", "takes the parameter of a module");
+  registry.set(tensor, { role: "parameter", init });
+  draw(tensor, nextStream());
 }
 
 /** What a tensor is to the module that holds it; undefined for any other tensor. */
