@@ -15,21 +15,30 @@
 
 import { ArgumentError, NumericError, type Tensor } from "../../engine/index.ts";
 import type { EarlyStopping } from "./early-stopping.ts";
+import type { Batches } from "./prefetch.ts";
 
 /** What is known after a step. */
 export interface Progress {
   /** Steps taken, this one included. */
   readonly step: number;
+  /** Steps in all. */
+  readonly steps: number;
   readonly loss: number;
   /** Of the evaluation after this step, if there was one. */
   readonly score?: number;
+  /** Steps that this call of `fit` took, and the seconds that it took for them. */
+  readonly taken: number;
+  readonly seconds: number;
 }
+
+/** Told of a run's progress: `printProgress`, `runLog`, `keepCheckpoint`, or your own. */
+export type Report = (progress: Progress) => void | Promise<void>;
 
 export interface FitOptions<Batch> {
   /** One step of training: zeroGrad, loss, backward, optimizer step. Best compiled. */
   readonly step: (batch: Batch) => Tensor;
-  /** The batch of a step: a DataLoader has this method. */
-  readonly batches: { at(step: number): Batch };
+  /** The batch of a step: a DataLoader is one, and so is what `prefetch` makes of it. */
+  readonly batches: Batches<Batch | Promise<Batch>>;
   /** Steps in all. */
   readonly steps: number;
   /** Steps taken before, by a run that this one resumes; default 0. */
@@ -42,8 +51,8 @@ export interface FitOptions<Batch> {
   readonly every?: number;
   /** Observes the evaluation; when it stops the run, the best weights are restored. */
   readonly earlyStopping?: EarlyStopping;
-  /** After each evaluation (or every `every` steps without one): log, save a checkpoint. */
-  readonly report?: (progress: Progress) => void | Promise<void>;
+  /** After each evaluation (or every `every` steps without one), in this order. */
+  readonly report?: Report | readonly Report[];
 }
 
 /**
@@ -56,16 +65,21 @@ export async function fit<Batch>(options: FitOptions<Batch>): Promise<Progress> 
     throw new ArgumentError("fit", `every must be at least 1, got ${every}`);
   if (earlyStopping !== undefined && evaluate === undefined)
     throw new ArgumentError("fit", "early stopping needs an evaluation");
-  let last: Progress = { step: from, loss: Number.NaN };
+  const reports = report === undefined ? [] : [report].flat();
+  const start = performance.now();
+  let last: Progress = { step: from, steps, loss: Number.NaN, taken: 0, seconds: 0 };
   for (let i = from; i < steps; i++) {
     before?.(i);
-    const loss = step(batches.at(i));
-    const taken = i + 1;
-    if (taken % every !== 0 && taken !== steps) continue;
+    const batch = batches.at(i);
+    // Awaited only where there is something to wait for: most batches are there.
+    const loss = step(batch instanceof Promise ? await batch : batch);
+    const done = i + 1;
+    if (done % every !== 0 && done !== steps) continue;
     const [value] = await loss.data();
-    if (!Number.isFinite(value)) throw new NumericError("fit", `the loss of step ${taken} is ${value}`);
-    last = { step: taken, loss: value, score: await evaluate?.() };
-    await report?.(last);
+    if (!Number.isFinite(value)) throw new NumericError("fit", `the loss of step ${done} is ${value}`);
+    const score = await evaluate?.();
+    last = { step: done, steps, loss: value, score, taken: done - from, seconds: (performance.now() - start) / 1000 };
+    for (const told of reports) await told(last);
     if (last.score !== undefined && (await earlyStopping?.observe(last.score)) === true) break;
   }
   await earlyStopping?.restore();
