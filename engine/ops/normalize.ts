@@ -32,7 +32,8 @@ export function softmax(x: Tensor, axis: Axes = -1): Tensor {
   const axes = resolveAxes("softmax", axis, x.rank);
   const forward = (input: Tensor): Tensor => {
     const powers = exp(shifted(input, axes));
-    return div(powers, sum(powers, axes, keep));
+    // One division a row.
+    return mul(powers, div(1, sum(powers, axes, keep)));
   };
   return customGradient(forward, (seed, y) => {
     const weighted = mul(seed, y);

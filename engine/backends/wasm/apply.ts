@@ -68,8 +68,13 @@ export function applyFn(
     return args[0].dtype === "f64" ? narrowMask(v, mask) : mask;
   }
   switch (fn) {
-    case "where":
-      return v.select(dtype === "f64" ? widenMask(v, x) : x, y, z);
+    case "where": {
+      const mask = dtype === "f64" ? widenMask(v, x) : x;
+      // All bits of 0 are 0: keeping lanes is one instruction, choosing takes three.
+      if (Object.is(args[2].constant, 0)) return v.op("v128.and", y, mask);
+      if (Object.is(args[1].constant, 0)) return v.op("v128.andnot", z, mask);
+      return v.select(mask, y, z);
+    }
     case "after":
       return x;
     case "cast":

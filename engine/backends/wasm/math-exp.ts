@@ -37,8 +37,9 @@ function expPolynomial(v: Vector, r: Local): Local {
 }
 
 /**
- * p * 2^n for n in [-151, 128], from bits of n + 254: the power as two factors, so that overflow gives infinity and
- * small results round once. The magic number's upper bits fall out of the shifts.
+ * p * 2^n for n in [-254, 128], from bits of n + 254: the power as two factors, so that overflow gives infinity and
+ * small results round once. The magic number's upper bits fall out of the shifts. At n = -254 both factors are 0:
+ * masked -Infinity becomes 0 without the processor's slow path for results that are too small.
  */
 function scaleExact(v: Vector, p: Local, bits: Local): Local {
   const half = v.shift("i32x4.shr_u", bits, 1);
@@ -49,7 +50,7 @@ function scaleExact(v: Vector, p: Local, bits: Local): Local {
 
 export const exp = (v: Vector, x: Local): Local =>
   v.local(() => {
-    const { bits, r } = reduce(v, clamp(v, x, -104.5, 89), 254);
+    const { bits, r } = reduce(v, clamp(v, x, -176, 89), 254);
     return scaleExact(v, expPolynomial(v, r), bits);
   });
 
@@ -60,9 +61,32 @@ export const expSmall = (v: Vector, x: Local): Local =>
     return v.op("i32x4.add", expPolynomial(v, r), v.shift("i32x4.shl", bits, 23));
   });
 
+/**
+ * 1 / (1 + e^-x) as a / (a + b p) with e^-x = p b / a: the power of two is shared between a and b, so that nothing
+ * overflows, and results are small without losing bits until the one division rounds them.
+ */
+export const sigmoid = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const shift = v.f32(magic + 254);
+    const capped = clamp(v, x, -176, 176);
+    const bits = v.madd(capped, v.f32(-log2e), shift);
+    const n = v.op("f32x4.sub", bits, shift);
+    // -x = n ln2 - r: the polynomial takes -r, odd terms change sign.
+    const r = v.madd(n, v.f32(ln2Low), v.madd(n, v.f32(ln2High), capped));
+    const tail = v.estrin(
+      r,
+      expQ.map((c, i) => (i % 2 === 0 ? -c : c)),
+    );
+    const p = v.op("f32x4.sub", v.f32(1), v.madd(v.op("f32x4.mul", r, r), tail, r));
+    const half = v.shift("i32x4.shr_u", bits, 1);
+    const a = v.shift("i32x4.shl", v.op("i32x4.sub", v.i32(254), half), 23);
+    const b = v.shift("i32x4.shl", v.op("i32x4.sub", bits, half), 23);
+    return v.op("f32x4.div", a, v.madd(p, b, a));
+  });
+
 export const exp2 = (v: Vector, x: Local): Local =>
   v.local(() => {
-    const clamped = clamp(v, x, -151, 128);
+    const clamped = clamp(v, x, -254, 128);
     const bits = v.op("f32x4.add", clamped, v.f32(magic + 254));
     const fraction = v.op("f32x4.sub", clamped, v.op("f32x4.sub", bits, v.f32(magic + 254)));
     return scaleExact(v, expPolynomial(v, v.op("f32x4.mul", fraction, v.f32(Math.LN2))), bits);

@@ -1,9 +1,9 @@
 // f32x4 functions to 2.5 ulp or better over all inputs, NaN, infinities, signed zeros and subnormals included.
 
 import type { UnaryFloatOp } from "../../graph/vocabulary.ts";
-import { exp, exp2, expm1 } from "./math-exp.ts";
+import { exp, exp2, expm1, sigmoid } from "./math-exp.ts";
 import { log, log1p, log2 } from "./math-log.ts";
-import { erf, sigmoid, tanh } from "./math-sigmoid.ts";
+import { erf, tanh } from "./math-sigmoid.ts";
 import { cos, sin } from "./math-trig.ts";
 import type { Local, Vector } from "./vector.ts";
 
