@@ -7,6 +7,7 @@ export type Registry = Readonly<Record<string, () => Promise<Paper>>>;
 
 export const papers: Registry = {
   comet: async () => (await import("./comet/index.ts")).comet,
+  "gated-attention": async () => (await import("./gated-attention/index.ts")).gatedAttention,
 };
 
 /** Loads a paper by name. Throws `UsageError`, with the nearest name, when there is none. */
