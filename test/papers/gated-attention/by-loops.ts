@@ -1,0 +1,104 @@
+// The layer's equations written as loops over plain numbers: what GatedAttention is compared with.
+
+import type { GatedAttention, GatedAttentionOptions } from "../../../papers/gated-attention/attention.ts";
+import { getParameter } from "./tools.ts";
+
+type Vector = readonly number[];
+/** One vector per head. */
+type Heads = readonly Vector[];
+
+const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
+const scoreFunctions: Readonly<Record<string, (v: number) => number>> = {
+  sigmoid,
+  silu: (v) => v * sigmoid(v),
+  "ns-sigmoid": (v) => 0.5 + 0.5 * sigmoid(v),
+  identity: (v) => v,
+};
+const sum = (values: Vector): number => values.reduce((total, v) => total + v, 0);
+const dot = (a: Vector, b: Vector): number => sum(a.map((v, i) => v * b[i]));
+const chunks = (values: Vector, size: number): Vector[] =>
+  Array.from({ length: values.length / size }, (_, i) => values.slice(i * size, (i + 1) * size));
+
+/** Output [n][dModel] of one sequence x [n][dModel]. */
+export function attentionByLoops(layer: GatedAttention, options: GatedAttentionOptions, x: readonly Vector[]) {
+  const { nHeads, nKvHeads, headDim, gate, switchHead, qkNorm = true, rope = {}, eps = 1e-6, control } = options;
+  const rows = (name: string): Vector[] => getParameter(layer, name).toArray() as unknown as Vector[];
+  const flat = (name: string): Vector => Array.from(getParameter(layer, name).dataSync());
+  const project = (matrix: string, v: Vector): Vector => rows(matrix).map((row) => dot(row, v));
+
+  const normed = (v: Vector, weight: string): Vector => {
+    const scale = 1 / Math.sqrt(sum(v.map((e) => e * e)) / v.length + eps);
+    return v.map((e, i) => e * scale * flat(weight)[i]);
+  };
+  const turned = (v: Vector, position: number): Vector => {
+    if (rope === null) return v;
+    const half = headDim / 2;
+    return v.map((_, i) => {
+      const angle = position * (rope.theta ?? 10_000) ** ((-2 * (i % half)) / headDim);
+      const [a, b] = [v[i % half], v[(i % half) + half]];
+      return i < half ? a * Math.cos(angle) - b * Math.sin(angle) : b * Math.cos(angle) + a * Math.sin(angle);
+    });
+  };
+
+  /** Scores of one token, [head][channel or one]. */
+  const scoresOf = (v: Vector, heads: number): Heads => {
+    if (gate === null || gate === undefined) return [];
+    const seen = v.slice(0, options.gateInputDims ?? v.length);
+    const free = gate.inputIndependent === true;
+    const raw = free ? rows("gate.logits").flat() : project("gate.proj.weight", seen);
+    const biased = options.gateBias === undefined ? raw : raw.map((e, i) => e + flat("gate.proj.bias")[i]);
+    const logits = chunks(biased, biased.length / heads);
+    const activate = scoreFunctions[gate.activation ?? "sigmoid"];
+    const mean = (list: Heads): Vector => list[0].map((_, c) => sum(list.map((head) => head[c])) / heads);
+    const first = gate.shareBefore === true ? [mean(logits)] : logits;
+    const scores = first.map((head) => head.map(activate));
+    return gate.sharing === "shared" && gate.shareBefore !== true ? [mean(scores)] : scores;
+  };
+  const gatedAt = (position: string, token: Vector, heads: Heads): Heads => {
+    if (gate?.position !== position) return heads;
+    const scores = scoresOf(token, heads.length);
+    return heads.map((head, h) =>
+      head.map((value, c) => {
+        const own = scores[scores.length === 1 ? 0 : h];
+        const score = own[own.length === 1 ? 0 : c];
+        return gate.form === "add" ? value + score : value * score;
+      }),
+    );
+  };
+
+  /** Keys or values of one token: a projection, or SwitchHead's sum over experts. */
+  const keysOrValues = (name: "kProj" | "vProj", token: Vector): Heads => {
+    if (switchHead === null || switchHead === undefined || (name === "kProj" && !switchHead.keys))
+      return chunks(project(`${name}.weight`, token), headDim);
+    const all = chunks(chunks(project(`${name}.proj.weight`, token), headDim).flat(), nKvHeads * headDim);
+    return chunks(project(`${name}.router.weight`, token), switchHead.experts).map((logits, h) => {
+      const ranked = logits.map((_, e) => e).sort((a, b) => logits[b] - logits[a]);
+      const chosen = ranked.slice(0, switchHead.topK);
+      return Array.from({ length: headDim }, (_, c) =>
+        sum(chosen.map((e) => sigmoid(logits[e]) * all[e][h * headDim + c])),
+      );
+    });
+  };
+
+  const prepared = (heads: Heads, weight: string, position: number): Heads =>
+    heads.map((head) => turned(qkNorm ? normed(head, weight) : head, position));
+  const queries = x.map((token, t) =>
+    prepared(gatedAt("G4", token, chunks(project("qProj.weight", token), headDim)), "qNorm.weight", t),
+  );
+  const keys = x.map((token, t) => prepared(gatedAt("G3", token, keysOrValues("kProj", token)), "kNorm.weight", t));
+  const values = x.map((token) => gatedAt("G2", token, keysOrValues("vProj", token)));
+
+  return x.map((token, t) => {
+    const y = queries[t].map((query, h) => {
+      const kv = Math.floor(h / (nHeads / nKvHeads));
+      const powers = x.slice(0, t + 1).map((_, s) => Math.exp(dot(query, keys[s][kv]) / Math.sqrt(headDim)));
+      return Array.from({ length: headDim }, (_, c) => sum(powers.map((p, s) => p * values[s][kv][c])) / sum(powers));
+    });
+    const controlled = y.map((head) => {
+      if (control === "rmsnorm") return normed(head, "outputNorm.weight");
+      return control === "silu" ? head.map(scoreFunctions.silu) : head;
+    });
+    const output = project("oProj.weight", gatedAt("G1", token, controlled).flat());
+    return gatedAt("G5", token, [output])[0];
+  });
+}
