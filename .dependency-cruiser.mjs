@@ -16,7 +16,8 @@ const rooms = [
   { floor: 8, name: "nn", path: "^nn/" },
   { floor: 9, name: "moe", path: "^moe/" },
   { floor: 10, name: "papers", path: "^papers/" },
-  { floor: 11, name: "bench, scripts and tests", path: "^(bench|scripts|test)/" },
+  { floor: 11, name: "testing", path: "^testing/" },
+  { floor: 12, name: "bench, scripts and tests", path: "^(bench|scripts|test)/" },
 ];
 
 const floorRules = rooms.slice(0, -1).map(({ floor, name, path }) => ({
@@ -92,6 +93,13 @@ export default {
       severity: "error",
       from: { path: "^papers/([^/]+)/", pathNot: "^papers/report/" },
       to: { path: "^papers/[^/]+/", pathNot: ["^papers/$1/", "^papers/report/"] },
+    },
+    {
+      name: "testing-knows-no-papers",
+      comment: "what users test with is about the engine, nn and moe; its one package is fast-check",
+      severity: "error",
+      from: { path: "^testing/" },
+      to: { path: ["^papers/", "^node_modules/(?!fast-check/)"] },
     },
     { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { seeds, shapes, sizeOf, tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { sizeOf } from "../../engine/index.ts";
+import { seeds, shapes, tensorOf, valuesOf } from "../../testing/index.ts";
 
 beforeAll(() => S.setBackend("reference"));
 

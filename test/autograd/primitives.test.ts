@@ -7,9 +7,9 @@ import { bodyLeaf, scanNodes } from "../../engine/autograd/scan.ts";
 import { selectiveSecondOrder } from "../../engine/autograd/selective.ts";
 import type { Node, Op } from "../../engine/graph/node.ts";
 import { binaryNumericOps, reduceOps, unaryFloatOps, unaryNumericOps } from "../../engine/graph/vocabulary.ts";
-import { gradcheck, gradgradcheck, setBackend, Tensor } from "../../engine/index.ts";
+import { gradcheck, gradgradcheck, setBackend, sizeOf, Tensor } from "../../engine/index.ts";
 import { build, primitives } from "../../engine/primitives/index.ts";
-import { type Domain, dtypeOf, seeds, shapes, sides, sizeOf, tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { type Domain, dtypeOf, seeds, shapes, sides, tensorOf, valuesOf } from "../../testing/index.ts";
 
 type Input = readonly [shape: readonly number[], domain: Domain];
 /** Inputs and a node made of them; null: the row says why it has no gradient. */

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { inputsOf, type Program, play, programs } from "../support/graphs.ts";
+import { inputsOf, type Program, play, programs } from "../../testing/index.ts";
 
 beforeAll(() => S.setBackend("reference"));
 afterAll(() => S.setBackend("reference"));

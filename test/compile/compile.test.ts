@@ -11,8 +11,9 @@ import { Storage } from "../../engine/graph/storage.ts";
 import { build } from "../../engine/primitives/index.ts";
 import { cutGraph, inputStorages } from "../../engine/runtime/realize.ts";
 import { sizeOf } from "../../engine/shape.ts";
+import { recipes } from "../../testing/index.ts";
 import { interpret } from "../support/interpret.ts";
-import { cook, recipes } from "./programs.ts";
+import { nodesOf } from "../support/nodes.ts";
 
 function oracle(outputs: readonly Node[]): Float64Array[] {
   const graph = cutGraph(outputs);
@@ -43,7 +44,7 @@ describe("compileGraph", () => {
   test("fused programs compute what the graph says", () => {
     fc.assert(
       fc.property(recipes, (recipe) => {
-        const outputs = cook(recipe);
+        const outputs = nodesOf(recipe);
         expectClose(compiled(outputs, true).values, oracle(outputs));
       }),
       { numRuns: 1500 },
@@ -53,7 +54,7 @@ describe("compileGraph", () => {
   test("unfused programs compute what the graph says", () => {
     fc.assert(
       fc.property(recipes, (recipe) => {
-        const outputs = cook(recipe);
+        const outputs = nodesOf(recipe);
         expectClose(compiled(outputs, false).values, oracle(outputs));
       }),
       { numRuns: 500 },
@@ -63,7 +64,7 @@ describe("compileGraph", () => {
   test("buffers alive at the same time never overlap, unless one replaces the other in place", () => {
     fc.assert(
       fc.property(recipes, (recipe) => {
-        const { program } = compiled(cook(recipe), true);
+        const { program } = compiled(nodesOf(recipe), true);
         const alive = lifetimes(program);
         alive.forEach((a, i) => {
           alive.slice(i + 1).forEach((b) => {
@@ -80,7 +81,7 @@ describe("compileGraph", () => {
   test("results that replace state are written in place only where nobody reads the old values any more", () => {
     fc.assert(
       fc.property(recipes, fc.integer({ min: 1, max: 4 }), (recipe, wanted) => {
-        const outputs = cook({ ...recipe, outputs: wanted });
+        const outputs = nodesOf({ ...recipe, outputs: wanted });
         const graph = cutGraph(outputs);
         // Each result replaces the first leaf of its size that is still free.
         const free = graph.inputs.map((_, i) => i);

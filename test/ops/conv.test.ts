@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compileGraph } from "../../engine/compile/index.ts";
 import * as S from "../../engine/index.ts";
 import { cutGraph } from "../../engine/runtime/realize.ts";
-import { tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { tensorOf, valuesOf } from "../../testing/index.ts";
 import { expectClose, nd } from "./plain.ts";
 import { convolve, positionsOf, type Spec, shapesOf, specs } from "./samples/convolutions.ts";
 

@@ -5,17 +5,9 @@ import { readdirSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
+import { sizeOf } from "../../engine/index.ts";
 import { methods } from "../../engine/ops/methods.ts";
-import {
-  dtypeOf,
-  seeds,
-  sizeOf,
-  tensorOf,
-  type View,
-  type ViewOptions,
-  valuesOf,
-  views,
-} from "../support/arbitraries.ts";
+import { dtypeOf, seeds, tensorOf, type View, type ViewOptions, valuesOf, views } from "../../testing/index.ts";
 import { expectClose, nd } from "./plain.ts";
 import { samples } from "./samples/index.ts";
 import type { Case } from "./samples/sample.ts";

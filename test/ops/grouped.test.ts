@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { tensorOf, valuesOf } from "../../testing/index.ts";
 import { groups, offsetsOf, rowsOf } from "./samples/experts.ts";
 
 const close = (actual: S.Tensor, expected: S.Tensor): void => {

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { broadcastPartners, shapes } from "../support/arbitraries.ts";
+import { broadcastPartners, shapes } from "../../testing/index.ts";
 
 beforeAll(() => S.setBackend("reference"));
 

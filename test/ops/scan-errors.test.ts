@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { valuesOf } from "../support/arbitraries.ts";
+import { valuesOf } from "../../testing/index.ts";
 
 describe("errors", () => {
   const x = S.ones([3, 2]);

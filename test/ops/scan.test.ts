@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { seeds, tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { seeds, tensorOf, valuesOf } from "../../testing/index.ts";
 import { agree } from "./plain.ts";
 
 type Pair = [S.Tensor, S.Tensor];

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { composedSelectiveScan } from "../../engine/autograd/selective.ts";
 import * as S from "../../engine/index.ts";
-import { seeds, sizeOf, tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { sizeOf } from "../../engine/index.ts";
+import { seeds, tensorOf, valuesOf } from "../../testing/index.ts";
 import { agree } from "./plain.ts";
 
 type Inputs = [u: S.Tensor, delta: S.Tensor, A: S.Tensor, B: S.Tensor, C: S.Tensor, h0: S.Tensor];

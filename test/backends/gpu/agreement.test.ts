@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import * as S from "../../../engine/index.ts";
-import { inputsOf, type Program, play, programs } from "../../support/graphs.ts";
+import { inputsOf, type Program, play, programs } from "../../../testing/index.ts";
 import { modes } from "./modes.ts";
 
 afterAll(() => S.setBackend("reference"));

@@ -8,8 +8,9 @@ import { compileGraph } from "../../../engine/compile/index.ts";
 import type { Program } from "../../../engine/compile/ir.ts";
 import { Storage } from "../../../engine/graph/storage.ts";
 import { cutGraph } from "../../../engine/runtime/realize.ts";
-import { cook, recipes } from "../../compile/programs.ts";
+import { recipes } from "../../../testing/index.ts";
 import { interpret } from "../../support/interpret.ts";
+import { nodesOf } from "../../support/nodes.ts";
 import { modes } from "./modes.ts";
 
 /** Of the largest value of a result: what tanh, exp and roots of the generator can differ by in f32. */
@@ -30,7 +31,7 @@ describe.each(modes)("mode %s", (mode) => {
   it("runs the compiler's programs", { timeout: 120_000 }, async () => {
     const backend = await gpuBackend(mode);
     for (const [number, recipe] of fc.sample(recipes, { numRuns: mode === "webgpu" ? 30 : 120 }).entries()) {
-      const graph = cutGraph([...new Set(cook(recipe))].filter((node) => node.storage === undefined));
+      const graph = cutGraph([...new Set(nodesOf(recipe))].filter((node) => node.storage === undefined));
       const program = compileGraph(graph);
       const values = graph.inputs.map((node) => (node.storage as Storage).host as Float64Array);
       const expected = interpret(program, values);

@@ -2,7 +2,7 @@
 
 import { afterAll, describe, expect, it } from "vitest";
 import * as S from "../../../engine/index.ts";
-import { tensorOf, valuesOf } from "../../support/arbitraries.ts";
+import { tensorOf, valuesOf } from "../../../testing/index.ts";
 import { modes } from "./modes.ts";
 
 afterAll(() => S.setBackend("reference"));

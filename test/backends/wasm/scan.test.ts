@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ScanKernel } from "../../../engine/compile/ir.ts";
 import { type HostArray, hostArray } from "../../../engine/dtype.ts";
-import { anyFloat } from "../../support/arbitraries.ts";
+import { anyFloat } from "../../../testing/index.ts";
 import { interpretKernel } from "../../support/interpret.ts";
 import { runKernel } from "./kernel-harness.ts";
 

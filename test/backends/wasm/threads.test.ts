@@ -12,7 +12,8 @@ import { Storage } from "../../../engine/graph/storage.ts";
 import { build } from "../../../engine/primitives/index.ts";
 import { cutGraph, inputStorages } from "../../../engine/runtime/realize.ts";
 import { sizeOf } from "../../../engine/shape.ts";
-import { cook, recipes } from "../../compile/programs.ts";
+import { recipes } from "../../../testing/index.ts";
+import { nodesOf } from "../../support/nodes.ts";
 
 /** Every call is split and every program wakes the workers, however small. */
 const always = { splitFrom: 0, wakeFrom: 0 };
@@ -56,10 +57,10 @@ describe("threads", () => {
     for (const r of several) await warm(r);
     await fc.assert(
       fc.asyncProperty(recipes, async (recipe) => {
-        const expected = run(one, cook(recipe)).map(bits);
+        const expected = run(one, nodesOf(recipe)).map(bits);
         for (const r of several) {
           // A worker must have loaded a program before it can take part: give it the time.
-          const graph = cutGraph(cook(recipe));
+          const graph = cutGraph(nodesOf(recipe));
           const executable = new WasmExecutable(r, compileGraph(graph));
           for (let i = 0; i < 3; i++) {
             const storages = graph.outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
-import { inputsOf, type Program, play, programs } from "../../support/graphs.ts";
+import { inputsOf, type Program, play, programs } from "../../../testing/index.ts";
 
 export interface Wanted {
   readonly backend: "wasm" | "gpu";

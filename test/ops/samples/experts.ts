@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
-import { sides } from "../../support/arbitraries.ts";
+import { sides } from "../../../testing/index.ts";
 import { at, build, type Nd } from "../plain.ts";
 import type { Case, Sample } from "./sample.ts";
 

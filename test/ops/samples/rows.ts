@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
-import { shapes } from "../../support/arbitraries.ts";
+import { shapes } from "../../../testing/index.ts";
 import { fold, lines, type Nd, zip } from "../plain.ts";
 import { along, front, type Sample } from "./sample.ts";
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import type { Tensor } from "../../../engine/index.ts";
-import { broadcastPartners, type Domain, shapes } from "../../support/arbitraries.ts";
+import { broadcastPartners, type Domain, shapes } from "../../../testing/index.ts";
 import { type Nd, zip } from "../plain.ts";
 
 export interface Case {

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
-import { shapes, sides } from "../../support/arbitraries.ts";
+import { shapes, sides } from "../../../testing/index.ts";
 import { at, build, type Nd } from "../plain.ts";
 import { recurrence } from "./cumulative.ts";
 import { front, type Sample } from "./sample.ts";

@@ -15,7 +15,7 @@ import {
   someAxis,
   Tape,
   type Value,
-} from "./graph-values.ts";
+} from "./values.ts";
 
 const one = () => 1;
 const grown = (b: number) => b + 1;

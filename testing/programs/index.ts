@@ -2,11 +2,12 @@
 
 import fc from "fast-check";
 import * as S from "../../engine/index.ts";
-import { seeds, shapes, sizeOf, tensorOf, valuesOf } from "./arbitraries.ts";
-import { jumpingSteps, movementSteps, smoothSteps } from "./graph-steps.ts";
-import { type Step, Tape, type Value } from "./graph-values.ts";
+import { shapes } from "../shapes.ts";
+import { seeds, tensorOf, valuesOf } from "../values.ts";
+import { jumpingSteps, movementSteps, smoothSteps } from "./steps.ts";
+import { type Step, Tape, type Value } from "./values.ts";
 
-export type { Value } from "./graph-values.ts";
+export type { Value } from "./values.ts";
 
 export interface Program {
   readonly dtype: "f32" | "f64";
@@ -42,10 +43,10 @@ export const programs = (options: ProgramOptions = {}): fc.Arbitrary<Program> =>
 export function inputsOf({ dtype, shape, seed }: Program): S.Tensor[] {
   const last = shape.slice(-1);
   return [
-    tensorOf(valuesOf("real", sizeOf(shape), seed, 0), shape, dtype),
-    tensorOf(valuesOf("real", sizeOf(last), seed, 1), last, dtype),
-    tensorOf(valuesOf("integer", sizeOf(shape), seed, 2), shape, dtype),
-    tensorOf(valuesOf("integer", sizeOf(last), seed, 3), last, dtype),
+    tensorOf(valuesOf("real", S.sizeOf(shape), seed, 0), shape, dtype),
+    tensorOf(valuesOf("real", S.sizeOf(last), seed, 1), last, dtype),
+    tensorOf(valuesOf("integer", S.sizeOf(shape), seed, 2), shape, dtype),
+    tensorOf(valuesOf("integer", S.sizeOf(last), seed, 3), last, dtype),
   ];
 }
 

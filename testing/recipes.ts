@@ -2,10 +2,11 @@
 // Values are small whole numbers and every operation keeps f64 exact or nearly so; what is tested is structure.
 
 import fc from "fast-check";
-import { dataNode, type Node } from "../../engine/graph/node.ts";
-import { Storage } from "../../engine/graph/storage.ts";
-import { build } from "../../engine/primitives/index.ts";
-import { type Shape, sizeOf } from "../../engine/shape.ts";
+import { dataNode, type Node } from "../engine/graph/node.ts";
+import { Storage } from "../engine/graph/storage.ts";
+import { build } from "../engine/primitives/index.ts";
+import { type Shape, sizeOf } from "../engine/shape.ts";
+import { Tensor } from "../engine/tensor.ts";
 
 /** A step of a recipe: an operation number and free choices; it is always applicable to what exists so far. */
 export interface Recipe {
@@ -23,8 +24,8 @@ export const recipes: fc.Arbitrary<Recipe> = fc.record({
   outputs: fc.integer({ min: 1, max: 3 }),
 });
 
-/** The graph of a recipe: all nodes made, and those asked for. */
-export function cook(recipe: Recipe): Node[] {
+/** The results a recipe asks for, as lazy tensors of one graph. */
+export function cook(recipe: Recipe): Tensor[] {
   let seed = 1;
   const random = (): number => {
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
@@ -41,7 +42,7 @@ export function cook(recipe: Recipe): Node[] {
     if (made !== undefined && sizeOf(made.shape) <= 2000) pool.push(made);
   }
   const count = Math.min(recipe.outputs, pool.length);
-  return pool.slice(pool.length - count);
+  return pool.slice(pool.length - count).map((node) => new Tensor(node));
 }
 
 type Step = (x: Node, pool: readonly Node[], a: number, b: number) => Node | undefined;
