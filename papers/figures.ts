@@ -21,6 +21,7 @@ export interface LinesFigure extends Titled {
   readonly kind: "lines";
   readonly x: string;
   readonly y: string;
+  readonly xScale?: "linear" | "log";
   readonly yScale?: "linear" | "log";
   /** Thin lines by default. */
   readonly spread?: "thin" | "band";

@@ -8,6 +8,7 @@ export type Registry = Readonly<Record<string, () => Promise<Paper>>>;
 export const papers: Registry = {
   comet: async () => (await import("./comet/index.ts")).comet,
   "gated-attention": async () => (await import("./gated-attention/index.ts")).gatedAttention,
+  sigma: async () => (await import("./sigma/index.ts")).sigma,
 };
 
 /** Loads a paper by name. Throws `UsageError`, with the nearest name, when there is none. */

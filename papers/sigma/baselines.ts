@@ -1,13 +1,11 @@
 // What a sequence model has to beat: popularity, which sees no order, and the counts of which item followed which.
 
-import type { Example } from "./interactions.ts";
-
 /** Scores of all items (entry 0: the padding, never ranked) after a history. */
 export type Scorer = (history: readonly number[]) => Float64Array;
 
-/** How often each item occurs in training. */
+/** How often each item occurs in training. `items` counts the padding id. */
 export function popularity(train: readonly (readonly number[])[], items: number): Scorer {
-  const counts = new Float64Array(items + 1);
+  const counts = new Float64Array(items);
   for (const sequence of train) for (const item of sequence) counts[item] += 1;
   return () => counts;
 }
@@ -33,7 +31,3 @@ export function markov(train: readonly (readonly number[])[], items: number): Sc
     return scores;
   };
 }
-
-/** The scores of all examples, one row each. */
-export const scoreAll = (scorer: Scorer, examples: readonly Example[]): Float64Array[] =>
-  examples.map(({ history }) => scorer(history));

@@ -3,10 +3,11 @@
 import type { Example } from "./interactions.ts";
 import { Mulberry } from "./mulberry.ts";
 
-export const earlyKeys = 20;
 /** Keys are 1..20, distractors 21..50. */
-export const earlyKeyItems = 50;
-const distractors = earlyKeyItems - earlyKeys;
+const keys = 20;
+const distractors = 30;
+/** Ids, padding included. */
+export const earlyKeyItems = keys + distractors + 1;
 
 export interface EarlyKey {
   readonly train: readonly Example[];
@@ -19,12 +20,12 @@ export interface EarlyKey {
  */
 export function makeEarlyKey(seed: number, train: number, test: number): EarlyKey {
   const random = new Mulberry(seed);
-  const images = random.permutation(earlyKeys);
+  const images = random.permutation(keys);
   const draw = (): Example => {
-    const key = random.integer(earlyKeys);
+    const key = random.integer(keys);
     const length = 14 + random.integer(16);
     const history = [1 + key];
-    for (let i = 0; i < length; i++) history.push(1 + earlyKeys + random.integer(distractors));
+    for (let i = 0; i < length; i++) history.push(1 + keys + random.integer(distractors));
     return { history, target: 1 + images[key] };
   };
   return {

@@ -1,11 +1,12 @@
 // From sequences of items to examples and batches: leave-last-out split, training prefixes, right padding.
 
 import { ArgumentError, type Tensor, tensor } from "../../engine/index.ts";
-import type { Stream } from "../../nn/index.ts";
+import { Stream } from "../../nn/index.ts";
+import { type HistoryBatch, padHistories } from "./model/index.ts";
 
-/** Items of users in order of time. Ids count from 1; 0 is padding. */
+/** Items of users in order of time. */
 export interface Interactions {
-  /** How many items there are: ids are 1..items. */
+  /** Ids, the padding id 0 included: an item is a number in 1 .. items - 1. */
   readonly items: number;
   readonly sequences: readonly (readonly number[])[];
 }
@@ -56,29 +57,68 @@ export function prefixes(train: readonly (readonly number[])[], perUser: number,
   });
 }
 
-/** A batch as the models take it. */
-export interface Batch {
-  /** [B, L] i32: the most recent L items, first to last, then zeros. */
-  readonly ids: Tensor;
-  /** [B] i32: how many items of each row are no padding. */
-  readonly lengths: Tensor;
-  /** [B] i32. */
+/** A batch as the models take it: padded histories, and targets i32 [B]. */
+export interface Batch extends HistoryBatch {
   readonly targets: Tensor;
 }
 
-/** Right-pads histories to L, dropping their oldest items. @throws ArgumentError for an empty history */
-export function toBatch(examples: readonly Example[], L: number): Batch {
-  const ids = new Int32Array(examples.length * L);
-  const lengths = new Int32Array(examples.length);
-  examples.forEach(({ history }, i) => {
-    if (history.length === 0) throw new ArgumentError("toBatch", `example ${i} has an empty history`);
-    const recent = history.slice(-L);
-    ids.set(recent, i * L);
-    lengths[i] = recent.length;
-  });
-  return {
-    ids: tensor(ids, { shape: [examples.length, L] }),
-    lengths: tensor(lengths),
-    targets: tensor(Int32Array.from(examples, ({ target }) => target)),
-  };
+/** Examples as a batch: histories right-padded to `steps`, their oldest items dropped where they are longer. */
+export const toBatch = (examples: readonly Example[], items: number, steps: number): Batch => ({
+  ...padHistories(
+    examples.map(({ history }) => history),
+    items,
+    steps,
+  ),
+  targets: tensor(Int32Array.from(examples, ({ target }) => target)),
+});
+
+export interface BatchOptions {
+  readonly batch: number;
+  /** Ids, padding included. */
+  readonly items: number;
+  /** The padded length, L. */
+  readonly steps: number;
+  readonly seed: number;
+}
+
+/**
+ * Batches of examples, epoch after epoch; each epoch has examples and an order of its own, which depend on the seed and the epoch only.
+ * A last batch that is not full is left out, for there is one compiled step. Ask for steps in order: going back draws the epochs anew.
+ */
+export class Batches {
+  readonly #examples: (epoch: number) => readonly Example[];
+  readonly #options: BatchOptions;
+  #epoch = -1;
+  /** The step at which the epoch began, and its examples in order. */
+  #start = 0;
+  #shuffled: readonly Example[] = [];
+
+  /** @throws ArgumentError, when batches are taken, for an epoch that has not enough examples for one */
+  constructor(examples: (epoch: number) => readonly Example[], options: BatchOptions) {
+    this.#examples = examples;
+    this.#options = options;
+  }
+
+  /** The batch of a step, from 0 on. */
+  at(step: number): Batch {
+    const { batch, items, steps } = this.#options;
+    if (step < this.#start) [this.#epoch, this.#start, this.#shuffled] = [-1, 0, []];
+    while (step >= this.#start + this.#count()) this.#next();
+    const from = (step - this.#start) * batch;
+    return toBatch(this.#shuffled.slice(from, from + batch), items, steps);
+  }
+
+  #count(): number {
+    return Math.floor(this.#shuffled.length / this.#options.batch);
+  }
+
+  #next(): void {
+    this.#start += this.#count();
+    this.#epoch += 1;
+    const examples = this.#examples(this.#epoch);
+    if (examples.length < this.#options.batch)
+      throw new ArgumentError("Batches", `${examples.length} examples make no batch of ${this.#options.batch}`);
+    const order = new Stream(this.#options.seed, `order ${this.#epoch}`).permutation(examples.length);
+    this.#shuffled = order.map((i) => examples[i]);
+  }
 }

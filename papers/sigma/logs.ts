@@ -61,5 +61,5 @@ export async function loadLog(name: LogName, folder: string = logFolder): Promis
   const problem = whatIsWrong(name, text);
   if (problem !== undefined) throw fail(`is not what it should be: ${problem}`);
   const { names, sequences } = JSON.parse(new TextDecoder().decode(text)) as Omit<Log, "items">;
-  return { items: names.length, names, sequences };
+  return { items: names.length + 1, names, sequences };
 }

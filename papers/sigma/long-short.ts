@@ -1,19 +1,20 @@
 // LongShort-v1, generated sessions: next items follow the last item, the one before, the user's cluster, or popularity.
 
+import type { Interactions } from "./interactions.ts";
 import { Mulberry } from "./mulberry.ts";
 
-export const longShortItems = 200;
+const itemCount = 200;
+/** Ids, padding included. */
+export const longShortItems = itemCount + 1;
 const clusters = 10;
-const perCluster = longShortItems / clusters;
+const perCluster = itemCount / clusters;
 const successorCount = 4;
 /** The chances of the successors of an item. */
 const successorShares = [0.4, 0.3, 0.2, 0.1] as const;
 /** The chances of a next item's four kinds, summed up: successor of the last, of the one before, cluster; else popularity. */
 const [toLast, toPrevious, toCluster] = [0.45, 0.65, 0.9] as const;
 
-export interface LongShort {
-  /** Items of each user, 1..200, in order of time. */
-  readonly sequences: readonly (readonly number[])[];
+export interface LongShort extends Interactions {
   /** The cluster of each user, 0..9. */
   readonly clusters: readonly number[];
   /** The four successors of each item, likeliest first; entry 0 is empty. */
@@ -36,17 +37,17 @@ const sumsOf = (shares: readonly number[]): number[] => {
 
 // Written out: 0.4 + 0.3 + 0.2 is not the double that 0.9 is.
 const successorSums = [0.4, 0.7, 0.9, 1] as const;
-const popularitySums = sumsOf(Array.from({ length: longShortItems }, (_, i) => 1 / (i + 1)));
-const popularityTotal = popularitySums[longShortItems - 1];
+const popularitySums = sumsOf(Array.from({ length: itemCount }, (_, i) => 1 / (i + 1)));
+const popularityTotal = popularitySums[itemCount - 1];
 
 /** Draws the sessions of `users`. The same numbers for the same seed on any machine: draws come in a fixed order. */
 export function makeLongShort(seed: number, users: number): LongShort {
   const random = new Mulberry(seed);
   const successors: number[][] = [[]];
-  for (let item = 1; item <= longShortItems; item++) {
+  for (let item = 1; item <= itemCount; item++) {
     const own: number[] = [];
     while (own.length < successorCount) {
-      const other = 1 + random.integer(longShortItems);
+      const other = 1 + random.integer(itemCount);
       if (other !== item && !own.includes(other)) own.push(other);
     }
     successors.push(own);
@@ -76,19 +77,19 @@ export function makeLongShort(seed: number, users: number): LongShort {
     sequences.push(items);
     ofUser.push(cluster);
   }
-  return { sequences, clusters: ofUser, successors };
+  return { items: longShortItems, sequences, clusters: ofUser, successors };
 }
 
 /** The true chances of each item (entry 0: none) after a history of a user of this cluster: the best that can be known. */
 export function oracleScores({ successors }: LongShort, cluster: number, history: readonly number[]): Float64Array {
-  const scores = new Float64Array(longShortItems + 1);
+  const scores = new Float64Array(longShortItems);
   const last = history[history.length - 1];
   const previous = history[Math.max(0, history.length - 2)];
   successorShares.forEach((share, i) => {
     scores[successors[last][i]] += toLast * share;
     scores[successors[previous][i]] += (toPrevious - toLast) * share;
   });
-  for (let i = 1; i <= longShortItems; i++) {
+  for (let i = 1; i <= itemCount; i++) {
     if ((i - 1) % clusters === cluster) scores[i] += (toCluster - toPrevious) / perCluster;
     scores[i] += (1 - toCluster) / i / popularityTotal;
   }

@@ -55,6 +55,8 @@ export function drawLines(figure: LinesFigure): Html {
   const ys = [...rows, ...marks].map((row) => row.y);
   const log = figure.yScale === "log";
   const ticks = log ? logTicks(Math.min(...ys), Math.max(...ys)) : 6;
+  const logX = figure.xScale === "log";
+  const ticksX = logX ? logTicks(Math.min(...rows.map((row) => row.x)), lastX) : 7;
 
   const plot = draw(figure.title, {
     width: WIDTH,
@@ -63,12 +65,17 @@ export function drawLines(figure: LinesFigure): Html {
     marginLeft: 56,
     marginRight: markMargin(marks),
     marginBottom: 40,
-    x: { label: figure.x, nice: false },
+    x: { label: figure.x, type: logX ? "log" : "linear", nice: false },
     y: { label: figure.y, type: log ? "log" : "linear", nice: !log },
     color: colourScale(labels),
     marks: [
       Plot.gridY({ ...GRID, ticks }),
-      Plot.axisX({ ...AXIS, ticks: 7, labelAnchor: "center" }),
+      Plot.axisX({
+        ...AXIS,
+        ticks: ticksX,
+        labelAnchor: "center",
+        ...(logX ? { tickFormat: (value: number) => short(value) } : {}),
+      }),
       Plot.axisY({ ...AXIS, ticks, tickFormat: (value: number) => short(value) }),
       ...horizontalMarks(marks, lastX),
       ...(figure.spread === "band"

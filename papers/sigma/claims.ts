@@ -1,0 +1,308 @@
+// The claims and their acceptance rules, fixed before the runs that they judge.
+
+import type { Claim, Evidence, PaperResult } from "../paper.ts";
+import { finished, mean, scalars } from "../statistics.ts";
+import type { ArmName } from "./arms.ts";
+import {
+  bootstrap,
+  crossing,
+  type Difference,
+  difference,
+  evidence,
+  gain,
+  ranksOf,
+  slope,
+  tellInterval,
+  timesOf,
+  userDifferences,
+} from "./comparisons.ts";
+import { type SigmaPaperConfig, taskNames } from "./config.ts";
+import { lengthGroups } from "./sequence-data.ts";
+
+type Result = PaperResult<SigmaPaperConfig>;
+type Judged = Evidence & { readonly holds: boolean };
+
+const { earlyKey: A, sessions: B, fixedCut: D, time: E } = taskNames;
+const measure = "NDCG@10";
+
+const ofSessions = (result: Result, arm: ArmName): number[] => scalars(result, B, arm, measure);
+
+const listed = (values: readonly number[]): string => values.map((value) => value.toFixed(3)).join(" ");
+
+function earlyItems(result: Result): Judged | undefined {
+  const hits = (arm: string): number[] => scalars(result, A, arm, "HR@1");
+  const flipped = hits("flip only, r = 3");
+  const without = (["no flip", "Mamba4Rec"] as const).map((arm) => [arm, hits(arm)] as const);
+  const found = without.filter(([, values]) => values.length > 0);
+  if (flipped.length === 0 || found.length === 0) return undefined;
+  return {
+    measured: `flip ${listed(flipped)}; ${found.map(([arm, values]) => `${arm} ${listed(values)}`).join("; ")}; chance 0.050`,
+    numbers: { flip: Math.min(...flipped), without: Math.max(...found.flatMap(([, values]) => values)) },
+    holds: flipped.every((value) => value >= 0.9) && found.every(([, values]) => values.every((value) => value <= 0.3)),
+  };
+}
+
+function linearCost(result: Result): Judged | undefined {
+  const slopes: Record<string, number> = {};
+  for (const model of ["SIGMA", "Mamba4Rec", "SASRec"]) {
+    const times = timesOf(result, E, model, "forward");
+    if (times === undefined) return undefined;
+    slopes[model] = slope(times, 3);
+  }
+  const { SIGMA: sigma, Mamba4Rec: mamba, SASRec: attention } = slopes;
+  return {
+    measured: Object.entries(slopes)
+      .map(([model, value]) => `${model} ${value.toFixed(2)}`)
+      .join(", "),
+    numbers: slopes,
+    holds: Math.max(sigma, mamba) <= 1.25 && attention >= Math.max(sigma, mamba) + 0.3,
+  };
+}
+
+/** Spread over users by length, the largest or smallest over the seeds. */
+function spreads(result: Result, arm: string, pick: (...values: number[]) => number): Map<number, number> | undefined {
+  const found = finished(result, D, arm).map(({ series }) => series.spread);
+  if (found.length === 0) return undefined;
+  return new Map(found[0].steps.map((length, i) => [length, pick(...found.map(({ values }) => values[i]))]));
+}
+
+function fixedCut(result: Result): Judged | undefined {
+  const { maxLength, kept } = result.config.fixedCut;
+  const most = spreads(result, "padded", Math.max);
+  const least = spreads(result, "padded", Math.min);
+  const valid = spreads(result, "valid", Math.min);
+  if (most === undefined || least === undefined || valid === undefined) return undefined;
+  const blind = Math.floor((maxLength - kept) / 2);
+  const within = (spread: Map<number, number>, from: number, to: number): number[] =>
+    [...spread].filter(([length]) => length >= from && length <= to).map(([, value]) => value);
+  const short = Math.max(...within(most, 1, blind));
+  const long = Math.min(...within(least, 30, maxLength));
+  const always = Math.min(...within(valid, kept + 1, maxLength));
+  return {
+    measured:
+      `fixed cut: at most ${short.toExponential(1)} up to ${blind} items, at least ${long.toExponential(1)} from 30 on; ` +
+      `'valid': at least ${always.toExponential(1)} from ${kept + 1} on`,
+    numbers: { short, long, valid: always },
+    holds: short === 0 && long > 0 && always > 0,
+  };
+}
+
+/** Differences of an arm from others in NDCG@10 on task B; those without a common seed are left out. */
+function differences(
+  result: Result,
+  pairs: Readonly<Record<string, readonly [ArmName, ArmName]>>,
+): Record<string, Difference> {
+  const found: Record<string, Difference> = {};
+  for (const [name, [arm, other]] of Object.entries(pairs)) {
+    const value = difference(result, B, arm, other, measure);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}
+
+/** Mean NDCG@10 on task B of the arms that ran: "SIGMA 0.292, ...". */
+const standing = (result: Result, of: readonly ArmName[]): string =>
+  of
+    .map((arm) => [arm, ofSessions(result, arm)] as const)
+    .filter(([, values]) => values.length > 0)
+    .map(([arm, values]) => `${arm} ${mean(values).toFixed(4)}`)
+    .join(", ");
+
+function againstMamba(result: Result): Judged | undefined {
+  const found = evidence(differences(result, { "SIGMA - Mamba4Rec": ["SIGMA", "Mamba4Rec"] }));
+  return (
+    found && {
+      ...found,
+      measured: `${found.measured}; ${standing(result, ["SIGMA", "Mamba4Rec", "Markov", "Oracle"])}`,
+    }
+  );
+}
+
+function shortHistories(result: Result): Judged | undefined {
+  const byGroup = userDifferences(result, B, "SIGMA", "Mamba4Rec");
+  const groups = lengthGroups.map(({ label }) => byGroup[label]);
+  if (groups.some((group) => group === undefined)) return undefined;
+  const intervals = groups.map((group) => bootstrap([group], ([value]) => value));
+  const contrast = bootstrap([groups[0], groups[2]], ([short, long]) => short - long);
+  const verdict = contrast.low > 0 ? "supported" : contrast.high < 0 ? "not supported" : "inconclusive";
+  return {
+    measured:
+      `${lengthGroups.map(({ label }, i) => `${label}: ${tellInterval(intervals[i])}`).join("; ")}; ` +
+      `shortest minus longest ${tellInterval(contrast)} (${verdict})`,
+    numbers: { short: intervals[0].mean, middle: intervals[1].mean, long: intervals[2].mean, contrast: contrast.mean },
+    holds: contrast.low > 0,
+  };
+}
+
+function againstGru(result: Result): Judged | undefined {
+  const found = evidence(
+    differences(result, { "Mamba4Rec - GRU4Rec": ["Mamba4Rec", "GRU4Rec"], "SIGMA - GRU4Rec": ["SIGMA", "GRU4Rec"] }),
+  );
+  const others = standing(result, ["GRU4Rec", "SASRec", "BERT4Rec", "Popularity", "Markov"]);
+  return found && { ...found, measured: `${found.measured}; ${others}` };
+}
+
+const sweep = ["r = 0", "r = 1", "SIGMA", "r = 5", "r = 8", "r = L"] as const;
+/** SIGMA itself has r = 3. */
+export const sweepLabel = (arm: string): string => (arm === "SIGMA" ? "r = 3" : arm.replace("flip only, ", ""));
+
+function sweepOfR(result: Result): Judged | undefined {
+  const trials = sweep.map((arm) => finished(result, B, arm)[0]);
+  if (trials.some((trial) => trial === undefined)) return undefined;
+  const values = trials.map(({ scalars: { [measure]: value } }) => value);
+  const gains = Object.values(ranksOf(trials[2])).flat().map(gain);
+  const average = mean(gains);
+  const variance = mean(gains.map((value) => (value - average) ** 2));
+  const error = Math.sqrt(variance / gains.length);
+  const range = Math.max(...values) - Math.min(...values);
+  const early = finishedArms(result, A, "flip only, r = ").map(
+    ([arm, hits]) => `${sweepLabel(arm)} ${mean(hits).toFixed(3)}`,
+  );
+  return {
+    measured:
+      `sessions, seed ${trials[0].seed}: ${sweep.map((arm, i) => `${sweepLabel(arm)} ${values[i].toFixed(4)}`).join(", ")}; ` +
+      `range ${range.toFixed(4)}, standard error of one ${error.toFixed(4)}${early.length > 0 ? `; early key, HR@1: ${early.join(", ")}` : ""}`,
+    numbers: { range, standardError: error },
+    holds: range <= 2 * error,
+  };
+}
+
+/** The arms of a task whose names start so, with their HR@1. */
+function finishedArms(result: Result, task: string, start: string): [string, number[]][] {
+  const names = new Set(result.trials.filter((trial) => trial.task === task).map(({ arm }) => arm));
+  return [...names]
+    .filter((arm) => arm.startsWith(start))
+    .map((arm): [string, number[]] => [arm, scalars(result, task, arm, "HR@1")])
+    .filter(([, values]) => values.length > 0)
+    .sort(([a], [b]) => a.localeCompare(b));
+}
+
+function realLogs(result: Result): Judged | undefined {
+  const logs = result.config.logs.logs.map((log) => {
+    const of = (arm: ArmName): number[] => scalars(result, taskNames[log], arm, measure);
+    return { log, sigma: of("SIGMA"), mamba: of("Mamba4Rec"), markov: of("Markov") };
+  });
+  if (logs.length === 0 || logs.some(({ sigma, markov }) => sigma.length === 0 || markov.length === 0))
+    return undefined;
+  return {
+    measured: logs
+      .map(
+        ({ log, sigma, mamba, markov }) =>
+          `${log}: SIGMA ${mean(sigma).toFixed(4)}, Mamba4Rec ${mean(mamba).toFixed(4)}, Markov ${mean(markov).toFixed(4)}`,
+      )
+      .join("; "),
+    holds: logs.every(({ sigma, mamba, markov }) => mean(sigma) > Math.max(mean(mamba), mean(markov))),
+  };
+}
+
+function crossingPoint(result: Result): Judged | undefined {
+  const sigma = timesOf(result, E, "SIGMA", "training");
+  const attention = timesOf(result, E, "SASRec", "training");
+  if (sigma === undefined || attention === undefined) return undefined;
+  const from = crossing(sigma, attention);
+  const last = sigma.lengths.length - 1;
+  const ratio = attention.milliseconds[last] / sigma.milliseconds[last];
+  return {
+    measured:
+      `slope over all lengths: SIGMA ${slope(sigma).toFixed(2)}, SASRec ${slope(attention).toFixed(2)}; ` +
+      `${from === undefined ? "SASRec is faster at every length" : `SIGMA is faster from length ${from.toFixed(0)} on`}; ` +
+      `at ${sigma.lengths[last]}: SIGMA ${sigma.milliseconds[last].toFixed(0)} ms, SASRec ${attention.milliseconds[last].toFixed(0)} ms`,
+    numbers: { ratio, ...(from === undefined ? {} : { crossing: from }) },
+    holds: from !== undefined,
+  };
+}
+
+const supportedRule =
+  "supported: mean difference above 1 standard error over the seeds; not supported: below -1; else inconclusive";
+
+export const claims: readonly Claim<SigmaPaperConfig>[] = [
+  {
+    id: "C1",
+    paperSays: "The partial flip brings early items near the read-out",
+    statement: "HR@1 where only the first of 15 to 30 items matters (task A), without GRU, r = 3, after 540 steps",
+    rule: "at least 0.9 with the flip and at most 0.3 without it and for Mamba4Rec, each seed. With r = 3 the first item comes into reach of Mamba's convolution of 4 taps: the gain comes through it, not through a longer state memory",
+    kind: "gated",
+    evaluate: earlyItems,
+  },
+  {
+    id: "C2",
+    paperSays: "Time is linear in the length of histories",
+    statement: "Slope of log time over log length of a forward pass at the three longest lengths, batch 4, d = 32",
+    rule: "at most 1.25 for SIGMA and Mamba4Rec, and SASRec's at least 0.3 above both; medians of 5",
+    kind: "gated",
+    evaluate: linearCost,
+  },
+  {
+    id: "C3",
+    paperSays: "The flip gives short histories a second view (the released code cuts at a fixed position)",
+    statement: "Spread over random users of the flipped Mamba's output where scores are read, L = 50, r = 5, untrained",
+    rule: "fixed cut: exactly 0 up to (L - r) / 2 = 22 items, above 0 from 30 on; flip by true length: above 0 at every length above r",
+    kind: "gated",
+    evaluate: fixedCut,
+  },
+  {
+    id: "C4",
+    paperSays: "SIGMA beats Mamba4Rec",
+    statement: "NDCG@10 of SIGMA minus that of Mamba4Rec by seed, task B",
+    rule: `${supportedRule}. Reported only: generated sessions of 1,500 users stand in for logs of 22,000, and a prototype did not support it`,
+    kind: "report-only",
+    evaluate: againstMamba,
+  },
+  {
+    id: "C5",
+    paperSays: "Each part helps: partial flip, gate, FE-GRU",
+    statement: "NDCG@10 of SIGMA minus that without the part by seed, task B",
+    rule: `${supportedRule}. Reported only: effects in a prototype were far below the spread of seeds`,
+    kind: "report-only",
+    evaluate: (result) =>
+      evidence(
+        differences(result, {
+          flip: ["SIGMA", "without flip"],
+          gate: ["SIGMA", "without gate"],
+          GRU: ["SIGMA", "without GRU"],
+        }),
+      ),
+  },
+  {
+    id: "C6",
+    paperSays: "The gain is largest for short histories",
+    statement:
+      "NDCG@10 of SIGMA minus that of Mamba4Rec by length of the history, task B, with 95 % bootstrap intervals over users",
+    rule: "supported: the gain of the shortest group minus that of the longest is above 0 with its interval; not supported: below 0 with it. Reported only, as C4",
+    kind: "report-only",
+    evaluate: shortHistories,
+  },
+  {
+    id: "C7",
+    paperSays: "State-space models beat GRU4Rec",
+    statement: "NDCG@10 of Mamba4Rec and of SIGMA minus that of GRU4Rec by seed, task B",
+    rule: `${supportedRule}, for both. Reported only, as C4`,
+    kind: "report-only",
+    evaluate: againstGru,
+  },
+  {
+    id: "C8",
+    paperSays: "The choice of r matters little on real logs (the released logs show a flat sweep)",
+    statement: "NDCG@10 of SIGMA over r, task B, one seed; HR@1 over r, task A",
+    rule: "flat: the range over r is at most two standard errors of one run over its test users. Reported only: one seed",
+    kind: "report-only",
+    evaluate: sweepOfR,
+  },
+  {
+    id: "C9",
+    paperSays: "SIGMA is best on real logs",
+    statement: "NDCG@10 of SIGMA, Mamba4Rec and first-order Markov on two real logs, all items ranked",
+    rule: "supported: SIGMA above both on both logs. Reported only: one seed, small logs (670 test users of MovieLens have a standard error of about one point of HR@10)",
+    kind: "report-only",
+    evaluate: realLogs,
+  },
+  {
+    id: "C10",
+    paperSays: "SIGMA trains faster than attention on long histories",
+    statement:
+      "Time of a step of training against length, 50 to 2,000: slopes, and the length from which SIGMA is faster than SASRec",
+    rule: "supported: there is such a length. Reported only: it depends on the machine and on how attention is computed",
+    kind: "report-only",
+    evaluate: crossingPoint,
+  },
+];
