@@ -169,9 +169,17 @@ describe("a run", () => {
   });
 
   test("is nearly the same on the reference backend", async () => {
+    const { language: text, backcopy } = tiny;
     const config = {
-      language: { ...tiny.language, runs: tiny.language.runs.slice(1, 2), steps: 3, targets: 256 },
-      backcopy: { ...tiny.backcopy, arms: ["g1-headwise"] as const, steps: 3 },
+      language: {
+        ...text,
+        runs: text.runs.slice(1, 2),
+        steps: 3,
+        length: 32,
+        targets: 64,
+        extension: { arms: [], factors: [] },
+      },
+      backcopy: { ...backcopy, arms: ["g1-headwise"] as const, steps: 3, batch: 2, evaluation: 2 },
     };
     const losses = async (): Promise<number[]> =>
       (await runPaper(withConfig(config), options())).result.trials.map(({ scalars }) => scalars["validation loss"]);
