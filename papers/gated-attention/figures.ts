@@ -10,10 +10,12 @@ import { highRate, languageTask, middleRate } from "./config.ts";
 import { sparsityThresholds, uniformFloor } from "./diagnostics.ts";
 import type { LayerNumbers } from "./measure.ts";
 import { tables } from "./tables.ts";
-import { type VariantName, variantOf } from "./variants.ts";
+import type { VariantName } from "./variants.ts";
 
 const middleTask = languageTask(middleRate);
 const pair: readonly VariantName[] = ["baseline", "g1-elementwise"];
+/** What curves show: few enough to tell apart. Their scores, where they have any, are in [0, 1]. */
+const chosen: readonly VariantName[] = [...pair, "g1-headwise", "g1-shared", "g2-elementwise", "ns-sigmoid"];
 
 export function figures(result: Result): Figure[] {
   return [
@@ -52,7 +54,7 @@ function sweepLines(result: Result): LinesFigure[] {
     const curve = (seed: number): Point[] =>
       rates.flatMap(({ lr, losses }) => {
         const y = losses.get(seed);
-        return y === undefined ? [] : [{ x: Math.log10(lr), y }];
+        return y === undefined ? [] : [{ x: lr, y }];
       });
     return [{ label: arm, seeds: seeds.map(curve) }];
   });
@@ -63,7 +65,8 @@ function sweepLines(result: Result): LinesFigure[] {
       title: "Validation loss and learning rate (C1, C2)",
       caption:
         "Task A, parameters matched. Thin lines are seeds. The gate halves what attention adds at first, which costs at small rates and short runs.",
-      x: "log10 of the learning rate",
+      x: "learning rate",
+      xScale: "log",
       y: "nats per character",
       lines,
     },
@@ -121,7 +124,7 @@ function armRow(result: Result, arm: VariantName): (string | number)[] {
 
 function trainingLines(result: Result): Figure[] {
   const lines = curves(result, languageTask(highRate), armsAt(result, highRate), "loss");
-  const validation = curves(result, middleTask, armsAt(result, middleRate), "validation loss");
+  const validation = curves(result, middleTask, chosen, "validation loss");
   const figures: LinesFigure[] = [
     {
       kind: "lines",
@@ -137,7 +140,7 @@ function trainingLines(result: Result): Figure[] {
       caption: `Task A, lr ${middleRate}.`,
       x: "step",
       y: "nats per character",
-      lines: validation.slice(0, 8),
+      lines: validation,
     },
   ];
   return figures.filter((figure) => figure.lines.length > 0);
@@ -180,15 +183,8 @@ function attentionMaps(result: Result): HeatmapFigure[] {
   ];
 }
 
-/** Arms whose scores are in [0, 1], so that their histograms are comparable. */
-const scoredArms = (result: Result): VariantName[] =>
-  armsAt(result, middleRate).filter((arm) => {
-    const { gate } = variantOf(arm);
-    return gate !== undefined && /sigmoid/.test(gate.activation ?? "sigmoid");
-  });
-
 function scoreFigures(result: Result): Figure[] {
-  const arms = scoredArms(result);
+  const arms = chosen.filter((arm) => finished(result, middleTask, arm).length > 0);
   const lines = arms.flatMap((arm): Line[] => {
     const [first] = finished(result, middleTask, arm);
     const layers = first.data.layers as unknown as LayerNumbers[];
@@ -215,7 +211,7 @@ function scoreFigures(result: Result): Figure[] {
       caption: `Share of the scores in each twentieth of [0, 1], mean over the layers, task A, lr ${middleRate}, first seed. All began near 0.5 (NS-sigmoid: 0.75).`,
       x: "score",
       y: "share of scores",
-      lines: lines.slice(0, 8),
+      lines,
     },
     {
       kind: "table",

@@ -1,12 +1,13 @@
 // Gated Attention for LLMs (Qiu et al., NeurIPS 2025), reproduced at a small scale: real text, and a task with idle heads.
 
-import type { Paper, TrialPlan } from "../paper.ts";
-import { runBackcopy } from "./backcopy.ts";
+import type { ModelDescription, Paper, TrialPlan } from "../paper.ts";
+import { backcopyModel, runBackcopy } from "./backcopy.ts";
+import { sequenceLength } from "./backcopy-task.ts";
 import { claims } from "./claims.ts";
 import { backcopyTask, configs, type GatedAttentionPaperConfig, languageTask, seeds } from "./config.ts";
-import { describeModels } from "./described.ts";
+import { modelRows, publishedModels } from "./describe.ts";
 import { figures } from "./figures.ts";
-import { runLanguage } from "./language.ts";
+import { languageModel, runLanguage } from "./language.ts";
 
 function plan({ language, backcopy }: GatedAttentionPaperConfig, chosen: readonly number[]): TrialPlan[] {
   return chosen.flatMap((seed, i) => [
@@ -15,6 +16,26 @@ function plan({ language, backcopy }: GatedAttentionPaperConfig, chosen: readonl
       .filter((run) => i < run.seeds)
       .map(({ arm, lr }) => ({ task: languageTask(lr), arm, seed, steps: language.steps })),
   ]);
+}
+
+/** The models that are trained here, then the paper's. */
+function describeModels({ language, backcopy }: GatedAttentionPaperConfig): ModelDescription {
+  const arms = [...new Set(language.runs.map(({ arm }) => arm))];
+  return {
+    models: [
+      ...arms.map((arm) => ({
+        name: `Task A, ${arm}`,
+        note: "feed-forward narrowed by what the gate has; multiply-adds of one character",
+        modules: modelRows(languageModel(arm), language.length),
+      })),
+      ...backcopy.arms.map((arm) => ({
+        name: `Task B, ${arm}`,
+        note: "multiply-adds of one token",
+        modules: modelRows(backcopyModel(arm), sequenceLength),
+      })),
+      ...publishedModels(),
+    ],
+  };
 }
 
 export const gatedAttention: Paper<GatedAttentionPaperConfig> = {
