@@ -27,9 +27,16 @@ export abstract class Recommender extends Module<[ids: Tensor, lengths: Tensor]>
   /** What the model knows of each history: ids [B, L] and lengths [B] -> [B, size]. */
   protected abstract represent(ids: Tensor, lengths: Tensor): Tensor;
 
-  /** Scores of all items by what is known: [B, size] -> [B, V]. */
+  /** Scores of all ids by what is known: [B, size] -> [B, V]. */
   protected score(known: Tensor): Tensor {
     return this.table.scores(known);
+  }
+
+  /** The same without padding, where that is not to be scored: its score is -Infinity. */
+  protected scoreItems(known: Tensor): Tensor {
+    const scores = this.score(known);
+    if (this.training && this.table.padInSoftmax) return scores;
+    return scores.maskedFill(iota([this.items]).equal(paddingId), Number.NEGATIVE_INFINITY);
   }
 
   /**
@@ -40,9 +47,7 @@ export abstract class Recommender extends Module<[ids: Tensor, lengths: Tensor]>
    */
   override forward(ids: Tensor, lengths: Tensor): Tensor {
     checkBatch(this.constructor.name, ids, lengths, this.maxLength);
-    const scores = this.score(this.represent(ids, lengths));
-    if (this.training && this.table.padInSoftmax) return scores;
-    return scores.maskedFill(iota([this.items]).equal(paddingId), Number.NEGATIVE_INFINITY);
+    return this.scoreItems(this.represent(ids, lengths));
   }
 
   /** Mean cross-entropy of the next items, i32 [B], over all items: what training minimises (section 2.5). */
