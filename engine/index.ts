@@ -25,6 +25,7 @@ export * from "./ops/create.ts";
 export * from "./ops/cumulative.ts";
 export * from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
+export * from "./ops/fft.ts";
 export * from "./ops/grouped.ts";
 export * from "./ops/indexing.ts";
 export * from "./ops/joining.ts";

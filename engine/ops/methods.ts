@@ -7,6 +7,7 @@ import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
 import * as cumulative from "./cumulative.ts";
 import * as elementwise from "./elementwise.ts";
+import * as fft from "./fft.ts";
 import * as grouped from "./grouped.ts";
 import * as indexing from "./indexing.ts";
 import * as linalg from "./linalg.ts";
@@ -33,6 +34,7 @@ const modules = [
   conv,
   pool,
   cumulative,
+  fft,
   // A function cannot be called `var`, a method can.
   { var: reduce.variance },
 ] as const;

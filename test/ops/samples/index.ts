@@ -4,6 +4,7 @@ import { convolutions } from "./convolutions.ts";
 import { cumulative } from "./cumulative.ts";
 import { elementwise } from "./elementwise.ts";
 import { experts } from "./experts.ts";
+import { fourier } from "./fourier.ts";
 import { movement } from "./movement.ts";
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
@@ -20,5 +21,6 @@ export const samples: Readonly<Record<string, Sample>> = {
   ...experts,
   ...convolutions,
   ...cumulative,
+  ...fourier,
   ...scans,
 };
