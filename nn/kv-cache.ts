@@ -46,14 +46,16 @@ export class KVCache {
     this.length.copyFrom([0]);
   }
 
-  /** Positions of the next `count` elements, i32 [count]. */
+  /** Positions of the next `count` elements, i32 [count]. One beyond the capacity is a ShapeError when the program runs. */
   next(count: number): Tensor {
-    return this.length.add(iota([count]));
+    // Numbers read from a list of themselves: the gather is what refuses one out of range.
+    return iota([this.capacity]).indexSelect(0, this.length.add(iota([count])));
   }
 
   /**
    * Adds keys and values [batch, heads, T, size] and returns all of them, [batch, heads, capacity, size]: positions
-   * from the new length on are to be masked. What exceeds the capacity is lost; no gradient flows into the cache.
+   * from the new length on are to be masked. What exceeds the capacity is lost (`next` refuses it); no gradient flows into
+   * the cache.
    */
   append(keys: Tensor, values: Tensor): { readonly keys: Tensor; readonly values: Tensor } {
     const count = keys.shape[2];

@@ -141,6 +141,15 @@ export class AttentionGate extends Module {
   }
 }
 
+/** What a spec may say: for those who write it without types. */
+const choices: Readonly<Record<"position" | "granularity" | "sharing" | "form" | "activation", readonly string[]>> = {
+  position: ["G1", "G2", "G3", "G4", "G5"],
+  granularity: ["elementwise", "headwise"],
+  sharing: ["specific", "shared"],
+  form: Object.keys(forms),
+  activation: Object.keys(activations),
+};
+
 interface GateInit {
   /** Standard deviation of W_theta's first values; default 0.02. */
   readonly initStd?: number;
@@ -149,6 +158,11 @@ interface GateInit {
 
 function check(spec: GateSpec, sizes: HeadSizes, { gateBias, gateInputDims = 0 }: GateSettings): void {
   const op = "AttentionGate";
+  for (const [what, allowed] of Object.entries(choices)) {
+    const value = spec[what as keyof typeof choices];
+    if (value !== undefined && !allowed.includes(value))
+      throw new ArgumentError(op, `${what} must be one of ${allowed.join(", ")}, got "${value}"`);
+  }
   if (spec.position === "G5" && (spec.granularity === "headwise" || spec.sharing === "shared"))
     throw new ArgumentError(op, "after the output projection (G5) there are no heads: elementwise and specific only");
   if (spec.inputIndependent === true && gateBias !== undefined)

@@ -1,6 +1,6 @@
 // A Qwen3-style decoder around GatedAttention: the paper's baseline (2.1), its stabilisers (2.5), and what a run inspects.
 
-import { ArgumentError, iota, type Shape, ShapeError, type Tensor } from "../../engine/index.ts";
+import { ArgumentError, type Shape, ShapeError, type Tensor } from "../../engine/index.ts";
 import {
   Embedding,
   GatedFeedForward,
@@ -159,7 +159,7 @@ export class TransformerLM extends Module<[ids: Tensor, input?: ModelInput]> {
     if (caches !== undefined && caches.length !== this.layers.length)
       throw new ArgumentError("TransformerLM", `needs ${this.layers.length} caches, got ${caches.length}`);
     const [batch, steps] = ids.shape;
-    const positions = caches?.[0]?.next(steps) ?? iota([steps]);
+    const positions = caches?.[0]?.next(steps);
     const embedded = this.embedTokens.forward(ids);
     let hidden = this.positions?.forward(embedded, positions) ?? embedded;
     const layers = this.layers.map((layer, i) => {
