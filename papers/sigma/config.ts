@@ -108,7 +108,7 @@ const sessions: SessionsConfig = {
     "without gate": 3,
     "without GRU": 3,
     GRU4Rec: 3,
-    SASRec: 3,
+    SASRec: 1,
     Popularity: 3,
     Markov: 3,
     Oracle: 3,
@@ -127,8 +127,8 @@ const logs: LogsConfig = {
   ...sizes,
   maxLength: 30,
   logs: ["changelogs", "movielens"],
-  arms: { SIGMA: 1, Mamba4Rec: 1, SASRec: 1, GRU4Rec: 1, BERT4Rec: 1, Popularity: 1, Markov: 1 },
-  steps: 1800,
+  arms: { SIGMA: 1, Mamba4Rec: 1, SASRec: 1, GRU4Rec: 1, Popularity: 1, Markov: 1 },
+  steps: 1200,
   batch: 64,
   prefixes: 4,
   lr: 3e-3,
@@ -148,7 +148,7 @@ const time: TimeConfig = {
   batch: 4,
   items: 201,
   warmUp: 2,
-  repeats: 5,
+  repeats: 7,
 };
 
 export const configs = {
@@ -170,8 +170,6 @@ export const configs = {
       arms: {
         ...earlyKey.arms,
         SIGMA: 1,
-        "without flip": 1,
-        "flip only, r = 0": 1,
         "flip only, r = 1": 1,
         "flip only, r = 5": 1,
         "flip only, r = 8": 1,
@@ -184,7 +182,6 @@ export const configs = {
         SIGMA: 5,
         Mamba4Rec: 5,
         "scalar gate": 1,
-        release: 1,
         BERT4Rec: 1,
         "r = 0": 1,
         "r = 1": 1,

@@ -14,8 +14,8 @@ export async function runEarlyKey(trial: Trial, config: EarlyKeyConfig): Promise
   const { maxLength: steps, batch } = config;
   const data = makeEarlyKey(trial.seed, config.train, config.test);
   const model = makeModel(trial.arm as ModelName, earlyKeyItems, config, trial.seed);
-  const ranker = new Ranker(model, data.test);
-  const hits = async (): Promise<number> => hitRate(await ranker.ranks(), 1);
+  const ranker = new Ranker(model);
+  const hits = async (): Promise<number> => hitRate(await ranker.ranks(data.test), 1);
   await train(trial, model, {
     batches: new Batches(() => data.train, { batch, items: earlyKeyItems, steps, seed: trial.seed }),
     schedule: () => config.lr,

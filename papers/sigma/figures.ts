@@ -198,7 +198,7 @@ function timeFigures(result: Result): Figure[] {
       return [{ label: `${model} (slope ${slope(times, 3).toFixed(2)})`, seeds: [points] }];
     });
   const common = { kind: "lines", x: "items in the history", y: "milliseconds", xScale: "log", yScale: "log" } as const;
-  const text = `batch ${batch}, d = ${size}, medians; slopes are those of the three longest lengths`;
+  const text = `batch ${batch}, d = ${size}, fastest of several runs; slopes are those of the three longest lengths`;
   return [
     {
       ...common,

@@ -37,7 +37,7 @@ async function trained(
   const { seed } = trial;
   const model = makeModel(name, items, config, seed);
   trial.scalar("parameters", countParameters(model));
-  const validation = new Ranker(model, split.validation);
+  const ranker = new Ranker(model);
   await train(trial, model, {
     batches: new Batches((epoch) => prefixes(split.train, config.prefixes, new Stream(seed, `prefixes ${epoch}`)), {
       batch: config.batch,
@@ -47,12 +47,12 @@ async function trained(
     }),
     schedule: lateDecay(config.lr, config.lastLr, trial.steps),
     measure: "validation NDCG@10",
-    evaluate: async () => metricsOf(await validation.ranks())["NDCG@10"],
+    evaluate: async () => metricsOf(await ranker.ranks(split.validation))["NDCG@10"],
     every: config.validateEvery,
     patience: config.patience,
   });
   if (model instanceof Sigma) await keepInsides(trial, model, split.test);
-  return (examples) => new Ranker(model, examples).ranks();
+  return (examples) => ranker.ranks(examples);
 }
 
 const countParameters = (model: Recommender): number => model.parameters().reduce((sum, { size }) => sum + size, 0);

@@ -7,37 +7,60 @@ import { type ModelName, makeModel } from "./arms.ts";
 import type { TimeConfig } from "./config.ts";
 import type { Recommender } from "./model/index.ts";
 
-/** Times a model at each length; series by length: "forward ms" and "training ms". */
+/** A timed run at one length; `best` is its fastest time so far, in milliseconds. */
+interface Timed {
+  readonly length: number;
+  readonly run: () => Promise<unknown>;
+  best: number;
+}
+
+/**
+ * Times a model at each length: the fastest of some runs, which take turns over the lengths, so that a machine that is busy for a while slows
+ * all lengths alike. Keeps "times": forward and training, by length.
+ */
 export async function runTime(trial: Trial, config: TimeConfig): Promise<void> {
-  const { batch, items, forward, training } = config;
-  const random = new Stream(trial.seed, "histories");
-  const numbers = (shape: readonly number[]): Tensor =>
-    tensor(
-      Int32Array.from({ length: shape.reduce((a, b) => a * b) }, () => 1 + random.integer(items - 1)),
-      {
-        shape: [...shape],
-      },
-    );
   const found: Record<string, { lengths: number[]; milliseconds: number[] }> = {};
   let step = 0;
   for (const [name, lengths, make] of [
-    ["forward", forward, scoring],
-    ["training", training, stepping],
+    ["forward", config.forward, scoring],
+    ["training", config.training, stepping],
   ] as const) {
-    found[name] = { lengths: [...lengths], milliseconds: [] };
-    for (const length of lengths) {
-      const model = makeModel(trial.arm as ModelName, items, { ...config, maxLength: length }, trial.seed);
-      const run = make(model);
-      const ids = numbers([batch, length]);
-      const ends = tensor(new Int32Array(batch).fill(length));
-      const targets = numbers([batch]);
-      const milliseconds = await medianTime(() => run(ids, ends, targets).data(), config);
-      found[name].milliseconds.push(milliseconds);
+    const timed = lengths.map(
+      (length): Timed => ({ length, run: prepare(trial, config, length, make), best: Infinity }),
+    );
+    for (const { run } of timed) for (let i = 0; i < config.warmUp; i++) await run();
+    for (let i = 0; i < config.repeats; i++) {
+      for (const each of timed) {
+        const start = performance.now();
+        await each.run();
+        each.best = Math.min(each.best, performance.now() - start);
+      }
       step += 1;
-      await trial.step(step, { milliseconds });
+      await trial.step(step);
     }
+    found[name] = { lengths: [...lengths], milliseconds: timed.map(({ best }) => best) };
   }
   trial.keep("times", found);
+}
+
+function prepare(
+  { arm, seed }: Trial,
+  config: TimeConfig,
+  length: number,
+  make: (model: Recommender) => Run,
+): () => Promise<unknown> {
+  const { batch, items } = config;
+  const random = new Stream(seed, "histories");
+  const numbers = (...shape: number[]): Tensor =>
+    tensor(
+      Int32Array.from({ length: shape.reduce((a, b) => a * b) }, () => 1 + random.integer(items - 1)),
+      { shape },
+    );
+  const run = make(makeModel(arm as ModelName, items, { ...config, maxLength: length }, seed));
+  const ids = numbers(batch, length);
+  const lengths = tensor(new Int32Array(batch).fill(length));
+  const targets = numbers(batch);
+  return () => run(ids, lengths, targets).data();
 }
 
 type Run = (ids: Tensor, lengths: Tensor, targets: Tensor) => Tensor;
@@ -59,15 +82,4 @@ function stepping(model: Recommender): Run {
     optimizer.step();
     return loss;
   });
-}
-
-async function medianTime(run: () => Promise<unknown>, { warmUp, repeats }: TimeConfig): Promise<number> {
-  for (let i = 0; i < warmUp; i++) await run();
-  const times: number[] = [];
-  for (let i = 0; i < repeats; i++) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b)[Math.floor(repeats / 2)];
 }
