@@ -8,13 +8,17 @@ export interface Tolerance {
   readonly atol: number;
 }
 
+/** Two steps of bfloat16, which has 8 bits: what ONNX's own runner allows it. */
+const bfloat16Rtol = 2 ** -6;
+
 /** What differs first, in words; undefined where nothing does. Floats: |got - want| <= atol + rtol * |want|. */
 export async function difference(got: OnnxValue, want: OnnxValue, tolerance: Tolerance): Promise<string | undefined> {
   if (got.type !== want.type) return `is ${got.type.name}, expected ${want.type.name}`;
   const [a, b] = [formatShape(got.shape), formatShape(want.shape)];
   if (a !== b) return `has shape ${a}, expected ${b}`;
   if (want.type.kind !== "float") return firstUnequal(await got.bigints(), await want.bigints(), (x, y) => x === y);
-  const { rtol, atol } = tolerance;
+  const { atol } = tolerance;
+  const rtol = want.type.name === "bfloat16" ? Math.max(tolerance.rtol, bfloat16Rtol) : tolerance.rtol;
   const close = (x: number, y: number): boolean =>
     Object.is(x, y) || x === y || (Number.isNaN(x) && Number.isNaN(y)) || Math.abs(x - y) <= atol + rtol * Math.abs(y);
   // An infinity is close to itself only: Inf <= Inf would let everything pass.

@@ -132,7 +132,8 @@ const nodeOf = (raw: RawNode): GraphNode => ({
 const attributesOf = (owner: string, list: readonly RawAttribute[]): ReadonlyMap<string, Attribute> =>
   new Map(list.map((raw) => [raw.name, attributeOf(owner, raw)]));
 
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+/** An empty field decodes to an empty array, which is no Uint8Array. */
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(Uint8Array.from(bytes));
 
 function attributeOf(owner: string, raw: RawAttribute): Attribute {
   if (raw.refAttrName !== "") return { kind: "reference", value: raw.refAttrName };

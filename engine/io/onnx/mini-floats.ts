@@ -54,8 +54,9 @@ function powerBelow(size: number): number {
 
 /** Rounded to the nearest, ties to even. Beyond the largest: Inf where there is one, NaN where not. */
 export function roundToMini(format: MiniFloat, value: number): number {
-  if (Number.isNaN(value)) return value;
   const { fractionBits, bias, top, unsignedZero, powersOnly } = format;
+  // A format of numbers only has no NaN either: ONNX's cases expect 0.
+  if (Number.isNaN(value)) return top === "finite" && !unsignedZero ? 0 : value;
   const size = Math.abs(value);
   if (powersOnly) return value > 0 && size <= largestOf(format) ? powerBelow(size) : Number.NaN;
   const overflow = top === "ieee" ? Math.sign(value) * Number.POSITIVE_INFINITY : Number.NaN;

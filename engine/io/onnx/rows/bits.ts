@@ -43,10 +43,14 @@ const bitwise =
     );
   };
 
+/** Amounts below 0 or beyond the width leave what the sign alone fills in. */
 const shift: Row = (call) => {
-  const direction = call.needed(call.string("direction"), "attribute direction");
-  if (direction !== "LEFT" && direction !== "RIGHT") return call.unsupported(`attribute direction = "${direction}"`);
-  return bitwise(direction === "LEFT" ? (a, b) => a << b : (a, b) => a >> b)(call);
+  const { bits } = call.input(0).type;
+  const width = BigInt(bits);
+  const inside = (by: bigint): boolean => by >= 0n && by < width;
+  const left = (a: bigint, by: bigint): bigint => (inside(by) ? a << by : 0n);
+  const right = (a: bigint, by: bigint): bigint => a >> (inside(by) ? by : width);
+  return bitwise(call.choice("direction", ["LEFT", "RIGHT"], "RIGHT") === "LEFT" ? left : right)(call);
 };
 
 const not: Row = async (call) => {

@@ -90,7 +90,7 @@ const melWeights: Row = async (call) => {
   const weight = (row: number, bin: number): number => {
     const [from, middle, to] = edges.slice(bin, bin + 3);
     if (middle === from && row === middle) return 1;
-    if (row >= from && row < middle) return (row - from) / (middle - from);
+    if (row >= from && row <= middle && middle > from) return (row - from) / (middle - from);
     return row >= middle && row < to ? (to - row) / (to - middle) : 0;
   };
   const values = Array.from({ length: rows * bins }, (_, i) => weight(Math.floor(i / bins), i % bins));

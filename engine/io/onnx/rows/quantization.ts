@@ -15,9 +15,9 @@ import { product } from "./contraction.ts";
 
 /** A scale or zero point, spread so that it broadcasts beside x. */
 function spread(call: Call, part: Tensor, shape: Shape): Tensor {
-  const axis = resolveAxis(call.where, call.int("axis", 1), Math.max(1, shape.length), "axis");
-  const block = call.int("block_size", 0);
+  const [at, block] = [call.int("axis", 1), call.int("block_size", 0)];
   if (part.size === 1) return reshape(part, []);
+  const axis = resolveAxis(call.where, at, shape.length);
   if (block === 0)
     return reshape(
       part,

@@ -1,5 +1,6 @@
 // Reductions over axes, extremes and where they are, running sums and products.
 
+import { roundTo } from "../../../dtype.ts";
 import { cumprod, cumsum } from "../../../ops/cumulative.ts";
 import { abs, div, log, maximum, sqrt, square, sub } from "../../../ops/elementwise.ts";
 import { flip } from "../../../ops/movement.ts";
@@ -13,7 +14,7 @@ import type { Call, Row } from "../call.ts";
 type Reduce = (x: Tensor, axes: readonly number[], keepDims: boolean) => Tensor;
 
 /**
- * No axes means all of them, or (noop_with_empty_axes) none: then each element is reduced alone. `since`: the opset
+ * `empty`: what an extreme of nothing is. No axes means all of them, or (noop_with_empty_axes) none: then each element is reduced alone. `since`: the opset
  * from which the axes are an input.
  */
 const reduction =
@@ -26,10 +27,7 @@ const reduction =
     const axes = given.length > 0 ? resolveAxes(call.where, given, x.rank) : noop ? [] : x.shape.map((_, i) => i);
     if (empty !== undefined && countOf(x.shape, axes) === 0) {
       const shape = keepDims ? keepAxes(x.shape, axes) : withoutAxes(x.shape, axes);
-      return call.as(
-        0,
-        filled(shape, x.dtype, x.dtype === "i32" ? Math.max(Math.min(empty, 2147483647), -2147483648) : empty),
-      );
+      return call.as(0, filled(shape, x.dtype, roundTo(x.dtype, x.dtype === "bool" ? Math.max(0, empty) : empty)));
     }
     return call.as(0, fn(x, axes, keepDims));
   };
