@@ -1,49 +1,13 @@
 // Every exported operation, without a test written for it: its values by a formula in plain JavaScript, on both
 // backends; its gradients and their gradients by central differences; inputs of all shapes, through views.
 
-import { readdirSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { sizeOf } from "../../engine/index.ts";
 import { methods } from "../../engine/ops/methods.ts";
-import { dtypeOf, seeds, tensorOf, type View, type ViewOptions, valuesOf, views } from "../../testing/index.ts";
+import { basesOf, cases, describeCase, exported, inputsOf, listOf, operations } from "../contract/operations.ts";
 import { expectClose, nd } from "./plain.ts";
 import { samples } from "./samples/index.ts";
-import type { Case } from "./samples/sample.ts";
-
-/** Modules of functions that make tensors, not operations on them; they have tests of their own. */
-const makers = ["create.ts", "random.ts"];
-const folder = new URL("../../engine/ops/", import.meta.url);
-const modules = await Promise.all(
-  readdirSync(folder)
-    .filter((file) => !makers.includes(file))
-    .map((file): Promise<Record<string, unknown>> => import(new URL(file, folder).href)),
-);
-const exported = Object.entries(S).flatMap(([name, value]) =>
-  typeof value === "function" && modules.some((module) => module[name] === value) ? [name] : [],
-);
-
-/** Those that have a sample; the first test fails where one has not. */
-const operations = exported.filter((name) => Object.hasOwn(samples, name));
-
-/** A case, its inputs' views and their values' seed. */
-const cases = (name: string, maxSize: number, options: ViewOptions = {}): fc.Arbitrary<[Case, View[], number]> =>
-  samples[name](maxSize).chain((drawn) => {
-    const distinct = drawn.distinct === true;
-    const through = drawn.inputs.map(({ shape }) => views(shape, { ...options, distinct }));
-    return fc.tuple(fc.constant(drawn), fc.tuple(...through), seeds);
-  });
-
-const basesOf = (drawn: Case, through: readonly View[], seed: number, float: S.DType): S.Tensor[] =>
-  drawn.inputs.map(({ domain }, i) => {
-    const { base } = through[i];
-    return tensorOf(valuesOf(domain, sizeOf(base), seed, i), base, dtypeOf(domain, float));
-  });
-
-const list = <T>(one: T | readonly T[]): readonly T[] => (Array.isArray(one) ? one : [one as T]);
-const describeCase = (drawn: Case, through: readonly View[]): string =>
-  `${drawn.label} through ${through.map((view) => view.name).join(", ")}`;
 
 it("every exported operation has a sample, and every sample an operation", () => {
   expect(exported.filter((name) => !Object.hasOwn(samples, name))).toEqual([]);
@@ -64,13 +28,13 @@ describe.each(["reference", "wasm"] as const)("values on %s", (backend) => {
 
     it.each(operations)("%s", (name) => {
       fc.assert(
-        fc.property(cases(name, 256), ([drawn, through, seed]) => {
-          const inputs = basesOf(drawn, through, seed, float).map((base, i) => through[i].apply(base));
-          const expected = list(drawn.expected(...inputs.map(nd)));
-          const actual = list(drawn.run(...inputs));
+        fc.property(cases(name, 256), (drawn) => {
+          const inputs = inputsOf(drawn, float);
+          const expected = listOf(drawn[0].expected(...inputs.map(nd)));
+          const actual = listOf(drawn[0].run(...inputs));
           expect(actual.length).toBe(expected.length);
           actual.forEach((result, i) => {
-            expectClose(result, expected[i], tolerance, describeCase(drawn, through));
+            expectClose(result, expected[i], tolerance, describeCase(drawn));
           });
         }),
         { numRuns: 25 },
@@ -84,10 +48,10 @@ describe("gradients", () => {
 
   const check = (name: string, checker: typeof S.gradcheck, maxSize: number, numRuns: number) =>
     fc.assert(
-      fc.property(cases(name, maxSize, { depth: 1, maxSize: 2 * maxSize }), ([drawn, through, seed]) => {
-        if (drawn.flat === true) return;
-        const run = (...xs: S.Tensor[]) => list(drawn.run(...xs.map((x, i) => through[i].apply(x))));
-        checker(run, basesOf(drawn, through, seed, "f64"));
+      fc.property(cases(name, maxSize, { depth: 1, maxSize: 2 * maxSize }), (drawn) => {
+        const [{ run, flat }, through] = drawn;
+        if (flat === true) return;
+        checker((...xs) => listOf(run(...xs.map((x, i) => through[i].apply(x)))), basesOf(drawn, "f64"));
       }),
       { numRuns },
     );

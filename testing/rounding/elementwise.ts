@@ -113,8 +113,8 @@ export const elementwiseRules: Readonly<Record<ElementwiseOp, Rule>> = {
   minimum: larger,
   remainder: (result, [[x, ex], [y, ey]], dtype) => {
     const turns = Math.abs(Math.floor(x / y));
-    // x - floor(x / y) y rounds its product; a divisor from x it may be taken once too often.
-    const error = ex + turns * ey + (dtype === "i32" ? 0 : 2 * rounding(dtype, x));
+    // x - floor(x / y) y rounds twice; next to a multiple y may be taken once too often.
+    const error = ex + turns * ey + 2 * rounding(dtype, Math.abs(x) + Math.abs(y));
     const edge = Math.min(Math.abs(result), Math.abs(y) - Math.abs(result));
     return error > 0 && error >= edge ? error + Math.abs(y) : error;
   },

@@ -2,9 +2,10 @@
 // backends to a bound that follows from the computation, and not to a guess.
 
 import { evaluate } from "../../engine/backends/reference/evaluate.ts";
+import { roundTo } from "../../engine/dtype.ts";
 import type { Node } from "../../engine/graph/node.ts";
 import { topological, valueInputs } from "../../engine/graph/traverse.ts";
-import type { Tensor } from "../../engine/index.ts";
+import { isFloat, sizeOf, type Tensor } from "../../engine/index.ts";
 import { resultsOf } from "../../engine/primitives/index.ts";
 import { type Bounded, largestOf } from "./arithmetic.ts";
 import { boundsOf } from "./rules.ts";
@@ -16,7 +17,7 @@ export { functionUlps } from "./elementwise.ts";
 
 /**
  * For each tensor, its values in f64 without any rounding, and for each element how far a backend that computes in the
- * tensors' dtypes may be from it: leaves are exact, arithmetic rounds to nearest, sums may be taken in any order, and
+ * tensors' dtypes may be from it: leaves are exact, constants are what was written, arithmetic rounds to nearest, sums may be taken in any order, and
  * functions are as accurate as `functionUlps` says. Infinite where the analysis cannot tell: next to a jump, a pole or
  * the largest float. To first order what Higham, "Accuracy and Stability of Numerical Algorithms" (2002), sections 3.3
  * and 3.5, calls a running error analysis. Call it before the tensors are read: a value that is known has no rounding.
@@ -46,7 +47,16 @@ function leaf(node: Node): Bounded {
   return { values: Float64Array.from(host), bounds: new Float64Array(host.length) };
 }
 
+/** A constant is what was written; the graph has it rounded to its dtype. */
+function constant({ attrs, dtype, shape }: Node<"full">): Bounded {
+  const value = isFloat(dtype) ? attrs.value : roundTo(dtype, attrs.value);
+  const error = Number.isFinite(value) ? Math.abs(roundTo(dtype, value) - value) : 0;
+  const size = sizeOf(shape);
+  return { values: new Float64Array(size).fill(value), bounds: new Float64Array(size).fill(error) };
+}
+
 function bound(node: Node, inputs: readonly Bounded[]): Bounded {
+  if (node.op === "full") return constant(node as Node<"full">);
   if (node.op === "scan") return boundScan(node as Node<"scan">, inputs, boundNodes);
   if (node.op === "selectiveScan") return boundSelectiveScan(node as Node<"selectiveScan">, inputs);
   const values = evaluate(

@@ -79,11 +79,10 @@ const grouped =
 
 const last = (node: Node, input = 0): number => node.inputs[input].shape[node.inputs[input].shape.length - 1];
 
-type Ruled = Exclude<Op, ElementwiseOp | "scan" | "selectiveScan" | "selectiveScanGrad" | "tuple">;
+type Ruled = Exclude<Op, ElementwiseOp | "full" | "scan" | "selectiveScan" | "selectiveScanGrad" | "tuple">;
 
 const rules: Readonly<Record<Ruled, Rule>> = {
   data: none,
-  full: none,
   iota: none,
   uniform: none,
   alias: moved,
