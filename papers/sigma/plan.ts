@@ -17,10 +17,11 @@ export function plan(config: SigmaPaperConfig, seeds: readonly number[]): TrialP
       i > 0 ? [] : arms.map((arm) => ({ task, arm, seed, steps }));
     return [
       ...once(taskNames.fixedCut, fixedCutArms, fixedCut.maxLength),
-      ...once(taskNames.time, time.models, 2 * time.repeats),
       ...named(taskNames.earlyKey, earlyKey.arms, () => earlyKey.steps),
       ...sequences(taskNames.sessions, sessions),
       ...logs.logs.flatMap((log) => sequences(taskNames[log], logs)),
+      // Last: the time left is estimated from the trials before, and these steps are like no others.
+      ...once(taskNames.time, time.models, 2 * time.repeats),
     ];
   });
 }
