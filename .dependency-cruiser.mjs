@@ -61,9 +61,11 @@ export default {
     },
     {
       name: "no-runtime-dependencies",
-      comment: "engine, nn and moe use no npm package; only the gpu backend may load gpu.js, when it is chosen",
+      comment:
+        "engine, nn and moe use no npm package; only the gpu backend may load gpu.js, when it is chosen, and the ONNX " +
+        "reader protobufjs, when it reads",
       severity: "error",
-      from: { path: "^(engine|nn|moe)/", pathNot: "^engine/backends/gpu/" },
+      from: { path: "^(engine|nn|moe)/", pathNot: "^engine/(backends/gpu/|io/onnx/schema\\.ts$)" },
       to: {
         dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "npm-bundled"],
       },
@@ -78,14 +80,30 @@ export default {
       },
     },
     {
-      name: "gpu.js-is-loaded-late",
-      comment: "import gpu.js and webgpu dynamically (type imports are free), so that the engine works without them",
+      name: "optional-peers-are-loaded-late",
+      comment: "import optional peers dynamically (type imports are free), so that the engine works without them",
       severity: "error",
       from: { path: "^engine/" },
       to: {
-        path: "^node_modules/(gpu\\.js|webgpu)/",
+        path: "^node_modules/(gpu\\.js|webgpu|protobufjs)/",
         dependencyTypesNot: ["dynamic-import", "type-only", "type-import"],
       },
+    },
+    {
+      name: "onnx-reader-loads-protobufjs-only",
+      severity: "error",
+      from: { path: "^engine/io/onnx/schema\\.ts$" },
+      to: {
+        dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "npm-bundled"],
+        pathNot: "^node_modules/protobufjs/",
+      },
+    },
+    {
+      name: "the-engine-without-onnx",
+      comment: "the ONNX reader has an export of its own: nothing of the engine may pull it in",
+      severity: "error",
+      from: { path: "^(engine|nn|moe)/", pathNot: "^engine/io/onnx/" },
+      to: { path: "^engine/io/onnx/" },
     },
     {
       name: "papers-stay-apart",

@@ -58,11 +58,14 @@ async function check(model: OnnxModel, set: DataSet, tolerance: Tolerance): Prom
   if (strange !== undefined)
     throw new UnsupportedOnnxError("onnx", `"${strange.name}" is no tensor of a type the engine carries`);
   const inputs: Record<string, OnnxValue> = {};
-  for (const [i, bytes] of set.inputs.entries()) inputs[model.inputs[i].name] = await decodeOnnxTensor(bytes);
+  for (const [i, bytes] of set.inputs.entries()) {
+    const { name, type } = model.inputs[i];
+    inputs[name] = await decodeOnnxTensor(bytes, type);
+  }
   const outputs = await model.runValues(inputs);
   for (const [i, bytes] of set.outputs.entries()) {
-    const { name } = model.outputs[i];
-    const wrong = await difference(outputs[name], await decodeOnnxTensor(bytes), tolerance);
+    const { name, type } = model.outputs[i];
+    const wrong = await difference(outputs[name], await decodeOnnxTensor(bytes, type), tolerance);
     if (wrong !== undefined) return `output "${name}" ${wrong}`;
   }
   return undefined;

@@ -2,7 +2,7 @@
 
 import { DataError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
-import { type ElementType, elementTypeOf, nameOfCode } from "./element-types.ts";
+import { type ElementType, elementType, elementTypeOf, nameOfCode } from "./element-types.ts";
 import { UnsupportedOnnxError } from "./errors.ts";
 import { miniFromBits } from "./mini-floats.ts";
 import { bigOf, decodeMessage, type RawTensor, wholeNumber } from "./schema.ts";
@@ -138,7 +138,12 @@ function fromLists(name: string, type: ElementType, shape: Shape, size: number, 
 const isWideUnsigned = (type: ElementType): boolean =>
   type.kind === "integer" && !type.signed && (type.bits === 32 || type.bits === 64);
 
-/** The value of a file that holds one TensorProto (as test data of ONNX do). */
-export async function decodeOnnxTensor(bytes: Uint8Array): Promise<Value> {
-  return valueOf(await decodeMessage("TensorProto", bytes));
+/**
+ * The value of a file that holds one TensorProto (as test data of ONNX do). `expected`: the type it should be of; files
+ * of before NumPy knew bfloat16 hold its bits as uint16.
+ */
+export async function decodeOnnxTensor(bytes: Uint8Array, expected?: string): Promise<Value> {
+  const raw = await decodeMessage("TensorProto", bytes);
+  const disguised = expected === "bfloat16" && elementTypeOf(raw.dataType)?.name === "uint16";
+  return valueOf(disguised ? Object.assign(raw, { dataType: elementType("bfloat16").code }) : raw);
 }

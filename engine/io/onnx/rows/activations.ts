@@ -25,7 +25,7 @@ import { argmax } from "../../../ops/reduce.ts";
 import { sizeOf } from "../../../shape.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
-import { binary, unary } from "./kinds.ts";
+import { alongChannels, binary, unary } from "./kinds.ts";
 
 /** Selu with ONNX's own rounding of the constants where the model does not give them. */
 const scaledElu = (x: Tensor, call: Call): Tensor => {
@@ -45,6 +45,12 @@ const hardSigmoid = (x: Tensor, alpha: number, beta: number): Tensor => clamp(ad
 const shrink = (x: Tensor, call: Call): Tensor => {
   const [bias, lambda] = [call.float("bias", 0), call.float("lambd", 0.5)];
   return where(less(x, -lambda), add(x, bias), where(less(lambda, x), sub(x, bias), 0));
+};
+
+/** Before opset 7 a slope of rank 1 lies along the channels. */
+const parametricRelu = (x: Tensor, slope: Tensor, call: Call): Tensor => {
+  const along = call.opset < 7 && slope.rank === 1 ? alongChannels(slope, x.rank) : slope;
+  return where(less(x, 0), mul(x, along), x);
 };
 
 /** x * sigmoid(alpha * x). */
@@ -75,7 +81,7 @@ export const activations: Readonly<Record<string, Row>> = {
   LeakyRelu: unary((x, call) => leakyRelu(x, call.float("alpha", 0.01))),
   LogSoftmax: overAxis(logSoftmax),
   Mish: unary((x) => mul(x, tanh(softplus(x)))),
-  PRelu: binary((x, slope) => where(less(x, 0), mul(x, slope), x)),
+  PRelu: binary(parametricRelu),
   Relu: unary((x) => relu(x)),
   Selu: unary(scaledElu),
   Shrink: unary(shrink),

@@ -10,6 +10,7 @@ import { overlapAdd, span } from "../../../primitives/windows.ts";
 import { sizeOf } from "../../../shape.ts";
 import { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
+import { alongChannels } from "./kinds.ts";
 import { autoPads, halves, type Windows, windowsOf } from "./windows.ts";
 
 const geometryOf = ({ strides, dilations, pads }: Windows, groups: number): Geometry => ({
@@ -20,15 +21,11 @@ const geometryOf = ({ strides, dilations, pads }: Windows, groups: number): Geom
   groups,
 });
 
-/** [C] beside [N, C, ...sides]. */
-export const alongChannels = (x: Tensor, rank: number): Tensor =>
-  reshape(x, [x.size, ...new Array<number>(Math.max(0, rank - 2)).fill(1)]);
-
 const withBias = (y: Tensor, bias: Tensor | undefined): Tensor =>
   bias === undefined ? y : add(y, alongChannels(bias, y.rank));
 
 /** x [N, C, ...sides] with w [Co, C / groups, ...taps]. */
-function convolve(call: Call, x: Tensor, w: Tensor, bias: Tensor | undefined): Tensor {
+export function convolve(call: Call, x: Tensor, w: Tensor, bias: Tensor | undefined): Tensor {
   const taps = call.ints("kernel_shape", w.shape.slice(2));
   const groups = call.int("group", 1);
   const windows = windowsOf(call, x.shape.slice(2), taps);

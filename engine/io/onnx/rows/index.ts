@@ -9,6 +9,7 @@ import { control } from "./control.ts";
 import { convolution } from "./convolution.ts";
 import { creation } from "./creation.ts";
 import { elementwise } from "./elementwise.ts";
+import { grids } from "./grids.ts";
 import { indexing } from "./indexing.ts";
 import { linearAttentions } from "./linear-attention.ts";
 import { losses, optimizers } from "./losses.ts";
@@ -42,6 +43,7 @@ const families: readonly (readonly [domain: string, rows: Readonly<Record<string
   ["", attentions],
   ["", linearAttentions],
   ["", resizing],
+  ["", grids],
   ["", spectral],
   ["", quantization],
   ["", control],

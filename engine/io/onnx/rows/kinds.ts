@@ -1,6 +1,7 @@
 // Kinds of rows: what most operators of a family share, so that a row says only what is its own.
 
 import { ArgumentError } from "../../../errors.ts";
+import { reshape } from "../../../ops/movement.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
 
@@ -10,16 +11,31 @@ export const unary =
   (call) =>
     call.as(0, fn(call.input(0).exact, call));
 
+/** [C] beside [N, C, ...sides]. */
+export const alongChannels = (x: Tensor, rank: number): Tensor =>
+  reshape(x, [x.size, ...new Array<number>(Math.max(0, rank - 2)).fill(1)]);
+
+/** Before opset 7 the second of two tensors broadcasts only if asked, its first axis lying at `axis` of the other. */
+function beside(call: Call, x: Tensor, y: Tensor): Tensor {
+  if (call.opset >= 7 || !call.flag("broadcast") || y.rank === 0) return y;
+  const axis = call.axis("axis", x.rank - y.rank, x.rank);
+  return reshape(y, [...y.shape, ...new Array<number>(Math.max(0, x.rank - axis - y.rank)).fill(1)]);
+}
+
 /** A function of two broadcast tensors of one type, of that type. */
 export const binary =
   (fn: (x: Tensor, y: Tensor, call: Call) => Tensor): Row =>
-  (call) =>
-    call.as(0, fn(call.input(0).exact, call.input(1).exact, call));
+  (call) => {
+    const x = call.input(0).exact;
+    return call.as(0, fn(x, beside(call, x, call.input(1).exact), call));
+  };
 
 export const comparison =
   (fn: (x: Tensor, y: Tensor) => Tensor): Row =>
-  (call) =>
-    call.bool(fn(call.tensor(0), call.tensor(1)));
+  (call) => {
+    const x = call.tensor(0);
+    return call.bool(fn(x, beside(call, x, call.tensor(1))));
+  };
 
 export const test =
   (fn: (x: Tensor, call: Call) => Tensor): Row =>

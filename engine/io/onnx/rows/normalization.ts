@@ -8,8 +8,8 @@ import { pad } from "../../../ops/slicing.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Output, Row } from "../call.ts";
 import { elementType } from "../element-types.ts";
-import { alongChannels } from "./convolution.ts";
 import { dropout } from "./dropout.ts";
+import { alongChannels } from "./kinds.ts";
 
 const keep = { keepDims: true } as const;
 

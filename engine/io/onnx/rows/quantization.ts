@@ -12,6 +12,8 @@ import { type ElementType, elementType } from "../element-types.ts";
 import { saturateToMini } from "../mini-floats.ts";
 import { hostValue, type Value } from "../values.ts";
 import { product } from "./contraction.ts";
+import { convolve } from "./convolution.ts";
+import { alongChannels } from "./kinds.ts";
 
 /** A scale or zero point, spread so that it broadcasts beside x. */
 function spread(call: Call, part: Tensor, shape: Shape): Tensor {
@@ -84,9 +86,31 @@ const quantizedMatMul: Row = async (call) => {
   return quantizeTo(zero.type, add(round(y), zero.tensor), true);
 };
 
+/** A convolution of quantised x and weights (with a scale per output channel or one for all), quantised. */
+const quantizedConv: Row = (call) => {
+  const along = (part: Tensor, rank: number): Tensor =>
+    part.size === 1 ? reshape(part, []) : alongChannels(part, rank);
+  const [x, w] = [call.tensor(0), call.tensor(3)];
+  const centredW = sub(
+    w,
+    call.tensor(5).size === 1 ? reshape(call.tensor(5), []) : alongChannels(call.tensor(5), w.rank + 1),
+  );
+  const total = convolve(
+    call,
+    cast(sub(x, along(call.tensor(2), x.rank)), "f64"),
+    cast(centredW, "f64"),
+    call.maybeTensor(8),
+  );
+  const scale = mul(cast(call.tensor(1), "f64"), cast(along(call.tensor(4), x.rank), "f64"));
+  const zero = call.input(7);
+  const y = div(mul(total, scale), cast(call.tensor(6), "f64"));
+  return quantizeTo(zero.type, add(round(y), zero.tensor), true);
+};
+
 export const quantization: Readonly<Record<string, Row>> = {
   DequantizeLinear: dequantize,
   DynamicQuantizeLinear: dynamicQuantize,
+  QLinearConv: quantizedConv,
   QLinearMatMul: quantizedMatMul,
   QuantizeLinear: quantize,
 };
