@@ -39,6 +39,16 @@ export interface MambaState {
   readonly ssm: Tensor;
 }
 
+/** What drives the state space of a block: see `prepare`. */
+export interface MambaDrive {
+  readonly u: Tensor;
+  readonly delta: Tensor;
+  readonly B: Tensor;
+  readonly C: Tensor;
+  readonly z: Tensor;
+  readonly conv: Tensor;
+}
+
 /** log(1), log(2), ..., log(n) in each row: A = -(1, ..., n) at the start (S4D-real). */
 function logRange(states: number): Initializer {
   // A tensor is drawn row by row, whole rows only, so that the count starts with each row anew.
@@ -99,25 +109,39 @@ export class Mamba extends Module<[x: Tensor]> {
     };
   }
 
+  /**
+   * What drives the state space for x [N, T, size] after the inputs `conv` of the convolution: u, delta and z
+   * [N, T, inner], B and C [N, T, states], and the convolution's inputs to go on from. @throws ShapeError
+   */
+  prepare(x: Tensor, conv: Tensor): MambaDrive {
+    if (x.rank !== 3) throw new ShapeError("Mamba", `takes [N, T, size], got ${formatShape(x.shape)}`);
+    const [mixed, z] = this.inProj.forward(x).split(this.inner, -1);
+    // The inputs before this piece take the place of the padding.
+    const seen = concat([conv, mixed.transpose(1, 2)], -1);
+    const u = this.conv1d.forward(seen).transpose(1, 2).silu();
+    const [steps, B, C] = this.xProj.forward(u).split([this.rank, this.states, this.states], -1);
+    const kept = this.taps - 1;
+    const delta = this.dtProj.forward(steps).softplus();
+    return { u, delta, B, C, z, conv: seen.narrow(2, seen.shape[2] - kept, kept) };
+  }
+
   /** The next piece of a sequence, of any length (1: step mode), and the state after it. @throws ShapeError */
   advance(
     x: Tensor,
     state: MambaState = this.start(x.shape[0], x.dtype),
   ): { readonly y: Tensor; readonly state: MambaState } {
-    if (x.rank !== 3) throw new ShapeError("Mamba", `takes [N, T, size], got ${formatShape(x.shape)}`);
-    const [mixed, z] = this.inProj.forward(x).split(this.inner, -1);
-    // The inputs before this piece take the place of the padding.
-    const seen = concat([state.conv, mixed.transpose(1, 2)], -1);
-    const u = this.conv1d.forward(seen).transpose(1, 2).silu();
-    const [steps, B, C] = this.xProj.forward(u).split([this.rank, this.states, this.states], -1);
-    const { y, state: ssm } = selectiveScan(u, this.dtProj.forward(steps), this.aLog.exp().neg(), B, C, {
+    const { u, delta, B, C, z, conv } = this.prepare(x, state.conv);
+    const { y, state: ssm } = selectiveScan(u, delta, this.A(), B, C, {
       D: this.d,
       z,
       h0: state.ssm,
-      softplus: true,
       discretisation: this.discretisation,
     });
-    const kept = this.taps - 1;
-    return { y: this.outProj.forward(y), state: { conv: seen.narrow(2, seen.shape[2] - kept, kept), ssm } };
+    return { y: this.outProj.forward(y), state: { conv, ssm } };
+  }
+
+  /** The rates of the states, [inner, states], all negative: A = -exp(aLog). */
+  A(): Tensor {
+    return this.aLog.exp().neg();
   }
 }

@@ -34,8 +34,13 @@ export class SequenceLayer extends Module<[histories: Histories, focus: Focus], 
   }
 
   override forward(histories: Histories, focus: Focus): Tensor {
-    const mixed = this.dropout.forward(this.mixer.forward(histories, focus));
-    const h = this.norm.forward(this.residual ? mixed.add(focused(histories.x, focus)) : mixed);
+    return this.finish(this.mixer.forward(histories, focus), () => focused(histories.x, focus));
+  }
+
+  /** What follows the mixer, position by position; `x` is the layer's input at the same positions. */
+  finish(mixed: Tensor, x: () => Tensor): Tensor {
+    const dropped = this.dropout.forward(mixed);
+    const h = this.norm.forward(this.residual ? dropped.add(x()) : dropped);
     return this.outNorm.forward(this.dropout.forward(this.feedForward.forward(h)).add(h));
   }
 }
