@@ -21,6 +21,7 @@ export { decodeSafetensors, encodeSafetensors, type SafeTensors } from "./io/saf
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/conv.ts";
+export * from "./ops/counting.ts";
 export * from "./ops/create.ts";
 export * from "./ops/cumulative.ts";
 export * from "./ops/einsum.ts";

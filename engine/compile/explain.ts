@@ -57,7 +57,7 @@ function title(kernel: Kernel): string {
     case "repeat":
       return `repeat[${kernel.length}]${kernel.reverse ? " reversed" : ""} ${kernel.body.calls.length} kernel calls`;
     case "sort":
-      return `argsort[${kernel.rows}x${kernel.length}]`;
+      return `argsort[${kernel.rows}x${kernel.length}]${kernel.kept === kernel.length ? "" : ` first ${kernel.kept}`}`;
   }
 }
 
@@ -66,7 +66,8 @@ function loopTitle(kernel: LoopKernel): string {
   const stages = kernel.stages.map((stage) => {
     const work = stage.instrs.flatMap((instr) => (instr.op === "apply" ? [instr.fn] : []));
     const folds = stage.folds.map((fold) => `${fold.op}`);
-    return `${stage.over}(${[...work, ...folds].join(" ")})`;
+    const columns = stage.stores.flatMap((store) => (store.add ? ["column sum"] : []));
+    return `${stage.over}(${[...work, ...folds, ...columns].join(" ")})`;
   });
   return `loop[${space}]${kernel.lanes === "outer" ? " lanes outer" : ""} ${stages.join(" ")}`;
 }

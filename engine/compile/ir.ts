@@ -35,11 +35,15 @@ export type Instr =
   /** `dtype` is the result's; a cast takes its source's dtype from its operand. */
   | { readonly op: "apply"; readonly dtype: DType; readonly fn: ScalarFn; readonly args: readonly number[] };
 
-/** Stores a value of the stage; accesses are affine and unmasked. */
+/**
+ * Stores a value of the stage; accesses are affine and unmasked. With `add`, the values of all indices along the
+ * kernel's summed axes are added up, from 0 and in order; the access stands still along these and is contiguous along rows.
+ */
 export interface Store {
   readonly arg: number;
   readonly access: Access;
   readonly value: number;
+  readonly add?: true;
 }
 
 /** Folds a value of a row stage over all row axes into a register. */
@@ -67,11 +71,14 @@ export interface Stage {
  * point stage that stores; softmax has three row stages.
  * `lanes` says which axis SIMD lanes should run along: the last row axis ("row"), or the last outer axis ("outer":
  * every value is a vector of neighbouring outer indices, folds need no horizontal step).
+ * `summed` (default 0): over how many of the last outer axes stores with `add` add up (column sums, in parts); lanes then run along
+ * the row.
  */
 export interface LoopKernel {
   readonly kind: "loop";
   readonly axes: readonly number[];
   readonly outer: number;
+  readonly summed?: number;
   readonly lanes: "row" | "outer";
   readonly args: readonly KernelArg[];
   readonly registers: readonly DType[];
@@ -151,12 +158,13 @@ export interface GroupedKernel {
   readonly args: readonly KernelArg[];
 }
 
-/** Stable argsort of each of `rows` contiguous rows of `length`; NaN last. Arguments are x, out (i32). */
+/** Stable argsort of each of `rows` contiguous rows of `length`, NaN last, of which `kept` go to out (i32). Arguments are x, out. */
 export interface SortKernel {
   readonly kind: "sort";
   readonly dtype: DType;
   readonly rows: number;
   readonly length: number;
+  readonly kept: number;
   readonly descending: boolean;
   readonly args: readonly KernelArg[];
 }

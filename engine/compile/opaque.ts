@@ -127,10 +127,16 @@ function scatter(v: Vertex): OpaqueKernel {
 
 function sort(v: Vertex): OpaqueKernel {
   const [x] = v.inputs;
-  const length = v.shape[v.shape.length - 1];
+  const length = x.shape[x.shape.length - 1];
   const rows = sizeOf(v.shape.slice(0, -1));
-  const { descending } = v.as("argsort");
-  const kernel: Kernel = { kind: "sort", dtype: x.dtype, rows, length, descending, args: [...reads(x), writes(v)] };
+  const kernel: Kernel = {
+    kind: "sort",
+    dtype: x.dtype,
+    rows,
+    length,
+    ...v.as("argsort"),
+    args: [...reads(x), writes(v)],
+  };
   return { kernel, operands: [base(x)] };
 }
 

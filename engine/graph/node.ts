@@ -51,8 +51,8 @@ interface OtherAttrs {
   gather: { readonly axis: number };
   /** x with updates[.., i, ..] added at index[.., i, ..] along `axis`; repeated indices add up in order. */
   scatterAdd: { readonly axis: number };
-  /** Stable argsort along the last axis, i32; NaN last in both directions. */
-  argsort: { readonly descending: boolean };
+  /** The first `kept` positions of a stable argsort along the last axis, i32; NaN last in both directions. */
+  argsort: { readonly descending: boolean; readonly kept: number };
 
   /**
    * Along `axis`, first to last (`reverse`: last to first): h = a * h before + b, elementwise; the first h is its b.

@@ -5,6 +5,7 @@ import { Tensor } from "../tensor.ts";
 import * as activations from "./activations.ts";
 import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
+import * as counting from "./counting.ts";
 import * as cumulative from "./cumulative.ts";
 import * as elementwise from "./elementwise.ts";
 import * as fft from "./fft.ts";
@@ -30,6 +31,7 @@ const modules = [
   attention,
   indexing,
   sorting,
+  counting,
   grouped,
   conv,
   pool,

@@ -7,7 +7,6 @@ import { Tensor } from "../tensor.ts";
 import { takeAlongAxis } from "./indexing.ts";
 import { moveAxis } from "./movement.ts";
 import { checkTensor } from "./operand.ts";
-import { narrow } from "./slicing.ts";
 
 export interface SortOptions {
   /** Largest first. */
@@ -24,9 +23,13 @@ export interface Sorted {
 export function argsort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor {
   checkTensor("argsort", x);
   const at = resolveAxis("argsort", axis, x.rank);
-  const last = moveAxis(x, at, -1);
-  const order = new Tensor(build.apply("argsort", [last.node], { descending: options.descending === true }));
-  return moveAxis(order, -1, at);
+  return firstInOrder(x, at, x.shape[at], options.descending === true);
+}
+
+/** The first `kept` positions of the order along an axis. */
+function firstInOrder(x: Tensor, axis: number, kept: number, descending: boolean): Tensor {
+  const order = build.apply("argsort", [moveAxis(x, axis, -1).node], { descending, kept });
+  return moveAxis(new Tensor(order), -1, axis);
 }
 
 /** x in order along `axis`, and where each value was. Stable; NaN comes last in both directions. */
@@ -54,6 +57,6 @@ export function topk(x: Tensor, k: number, axis = -1, options: TopkOptions = {})
       `k must be in 0..${x.shape[at]} for axis ${axis} of ${formatShape(x.shape)}, got ${k}`,
     );
   }
-  const indices = narrow(argsort(x, at, { descending: options.largest ?? true }), at, 0, k);
+  const indices = firstInOrder(x, at, k, options.largest ?? true);
   return { values: takeAlongAxis(x, indices, at), indices };
 }

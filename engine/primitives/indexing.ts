@@ -106,9 +106,9 @@ export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
     vjp: (b, g, y, [, index]) => [g, undefined, b.apply("gather", [g, index], y.attrs)],
   },
   argsort: {
-    shape: ([x]) => {
+    shape: ([x], { kept }) => {
       if (x.shape.length === 0) throw new ShapeError("argsort", "needs at least one axis, got a scalar");
-      return x.shape;
+      return x.shape.with(-1, kept);
     },
     dtype: () => "i32",
     vjp: "integer result",

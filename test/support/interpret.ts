@@ -97,7 +97,7 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
         const row = Array.from({ length: kernel.length }, (_, i) => i);
         const key = (i: number) => x[r * kernel.length + i];
         row.sort((i, j) => last(key(i)) - last(key(j)) || order(key(i), key(j)) || i - j);
-        out.set(row, r * kernel.length);
+        out.set(row.slice(0, kernel.kept), r * kernel.kept);
       }
     }
   }
@@ -203,6 +203,7 @@ function interpretLoop(kernel: LoopKernel, args: readonly Memory[]): void {
   const rows = kernel.axes.slice(kernel.outer);
   const registers: number[] = [];
   for (const outer of indices(kernel.axes.slice(0, kernel.outer))) {
+    const first = outer.slice(kernel.outer - (kernel.summed ?? 0)).every((i) => i === 0);
     for (const stage of kernel.stages) {
       if (stage.over === "point") {
         const values = evaluateStage(stage, outer, args, registers);
@@ -211,7 +212,7 @@ function interpretLoop(kernel: LoopKernel, args: readonly Memory[]): void {
       }
       const sums = stage.folds.map((fold) => reduceIdentity(fold.op, kernel.registers[fold.register]));
       for (const row of indices(rows)) {
-        const values = evaluateStage(stage, [...outer, ...row], args, registers);
+        const values = evaluateStage(stage, [...outer, ...row], args, registers, first);
         stage.folds.forEach(({ op, value, register }, i) => {
           const combine = primitives[op].scalar as (p: number, q: number) => number;
           const integer = kernel.registers[register] === "i32";
@@ -231,10 +232,15 @@ function evaluateStage(
   index: readonly number[],
   args: readonly Memory[],
   registers: readonly number[],
+  first = true,
 ): number[] {
   const values: number[] = [];
   for (const instr of stage.instrs) values.push(evaluateInstr(instr, stage.instrs, values, index, args, registers));
-  for (const { arg, access, value } of stage.stores) args[arg][position(access, index)] = values[value];
+  for (const { arg, access, value, add } of stage.stores) {
+    const at = position(access, index);
+    if (add === undefined) args[arg][at] = values[value];
+    else args[arg][at] = (first ? 0 : args[arg][at]) + values[value];
+  }
   return values;
 }
 

@@ -24,14 +24,18 @@ export function emitScatter(steps: Steps, kernel: ScatterKernel, [x, index, upda
  * of the left run come before its place. Equal keys keep their order, NaN comes last.
  */
 export function emitSort(steps: Steps, kernel: SortKernel, x: number): number {
-  const { rows, length } = kernel;
+  const { rows, length, kept } = kernel;
   const size = rows * length;
   let order = steps.emit("a sort", size, (w) => {
     const [, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
     return w.const(at);
   });
   for (let run = 1; run < length; run *= 2) order = mergeRuns(steps, kernel, x, order, run);
-  return order;
+  if (kept === length) return order;
+  return steps.emit("a sort", rows * kept, (w) => {
+    const [row, at] = w.unravel(w.const("this.thread.x"), [rows, kept]);
+    return w.const(w.read(order, `${row} * ${length} + ${at}`));
+  });
 }
 
 function mergeRuns(

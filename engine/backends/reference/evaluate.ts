@@ -179,14 +179,14 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     });
     return result;
   },
-  argsort: (node, [x], { descending }) => {
-    const length = node.shape[node.shape.length - 1];
+  argsort: (node, [x], { descending, kept }) => {
+    const length = node.inputs[0].shape[node.shape.length - 1];
     const result = new Float64Array(sizeOf(node.shape));
-    for (let start = 0; start < result.length; start += length) {
-      const row = Array.from({ length }, (_, i) => i);
-      const key = (i: number) => x[start + i];
-      row.sort((i, j) => compare(key(i), key(j), descending) || i - j);
-      result.set(row, start);
+    for (let row = 0; row * kept < result.length; row++) {
+      const order = Array.from({ length }, (_, i) => i);
+      const key = (i: number) => x[row * length + i];
+      order.sort((i, j) => compare(key(i), key(j), descending) || i - j);
+      result.set(order.slice(0, kept), row * kept);
     }
     return result;
   },

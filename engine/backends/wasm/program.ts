@@ -18,7 +18,7 @@ import { emitScan, scanUnits } from "./scan.ts";
 import { emitScatter, scatterUnits } from "./scatter.ts";
 import { schedule } from "./schedule.ts";
 import { emitSelective, selectiveUnits, selectiveWork } from "./selective.ts";
-import { emitSort, sortUnits } from "./sort.ts";
+import { emitSort, sortUnits, sortWork } from "./sort.ts";
 
 /** A program that is ready to run in a heap. */
 export interface Instance {
@@ -190,6 +190,6 @@ function emitKernel(
         work: selectiveWork(kernel),
       };
     case "sort":
-      return { index: emitSort(env, kernel, name), units: sortUnits(kernel), work: kernel.rows * kernel.length * 40 };
+      return { index: emitSort(env, kernel, name), units: sortUnits(kernel), work: sortWork(kernel) };
   }
 }

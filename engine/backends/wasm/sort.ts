@@ -6,29 +6,31 @@ import { bytesPerElement } from "../../dtype.ts";
 import type { FunctionBuilder } from "./asm.ts";
 import type { Env } from "./env.ts";
 
-/** Rows up to this length are sorted by insertion. */
-const shortRow = 48;
+/** So many elements in order are found by insertion, however long the row: what comes after them is dropped at once. */
+const fewKept = 48;
 const digits = 256;
 
-export const sortUnits = (kernel: SortKernel): number => kernel.rows;
+export const sortUnits = (kernel: SortKernel): number => (kernel.kept === 0 ? 0 : kernel.rows);
+
+/** Instructions of a whole call, by and large. */
+export const sortWork = ({ rows, length, kept }: SortKernel): number =>
+  rows * length * (kept > fewKept ? 40 : 8 + Math.min(length, kept));
 
 export function emitSort(env: Env, kernel: SortKernel, name: string): number {
-  const { length, dtype } = kernel;
+  const { length, kept, dtype } = kernel;
   const keyBytes = dtype === "f64" ? 8 : 4;
-  const keyArea = length * keyBytes;
-  const passes = length > shortRow ? keyBytes : 0;
-  // Scratch: keys, then for the radix sort a second set of keys and indices, and the counters.
-  env.needScratch(2 * keyArea + length * 4 + digits * 4);
+  // Scratch: keys, then for the radix sort other keys, two orders and the counters.
+  env.needScratch(kept <= fewKept ? kept * keyBytes : 2 * length * (keyBytes + 4) + digits * 4);
   return env.module.func(name, new Array(4).fill("i32"), [], (f) => {
     const [x, out, lo, hi] = [0, 1, 2, 3];
     const rowBytes = length * bytesPerElement(dtype);
-    if (length === 0) return;
+    if (kept === 0) return;
     const keys = f.local("i32");
     f.globalGet(env.scratchGlobal).set(keys);
     f.get(x).get(lo).i32(rowBytes).op("i32.mul").op("i32.add").set(x);
     f.get(out)
       .get(lo)
-      .i32(length * 4)
+      .i32(kept * 4)
       .op("i32.mul")
       .op("i32.add")
       .set(out);
@@ -36,12 +38,11 @@ export function emitSort(env: Env, kernel: SortKernel, name: string): number {
     f.if(() =>
       f.loop(() => {
         const row = new RowSort(f, kernel, x, out, keys);
-        row.makeKeys();
-        if (passes === 0) row.insertion();
-        else row.radix(passes);
+        if (kept <= fewKept) row.insertion();
+        else row.radix(keyBytes);
         f.get(x).i32(rowBytes).op("i32.add").set(x);
         f.get(out)
-          .i32(length * 4)
+          .i32(kept * 4)
           .op("i32.add")
           .set(out);
         f.get(lo).i32(1).op("i32.add").tee(lo).get(hi).op("i32.lt_u").brIf(0);
@@ -50,7 +51,7 @@ export function emitSort(env: Env, kernel: SortKernel, name: string): number {
   });
 }
 
-/** The code for the row at `x`, whose order goes to `out`. */
+/** The code for the row at `x`, the start of whose order goes to `out`. */
 class RowSort {
   private readonly f: FunctionBuilder;
   private readonly kernel: SortKernel;
@@ -91,18 +92,7 @@ class RowSort {
     });
   }
 
-  /** Keys in unsigned order, and the identity as the order so far. */
-  makeKeys(): void {
-    const { f } = this;
-    const i = f.local("i32");
-    this.count(i, this.kernel.length, () => {
-      this.at(this.keys, i, this.keyBytes);
-      this.pushKey(i);
-      this.storeKey();
-      this.at(this.out, i, 4).get(i).store("i32.store");
-    });
-  }
-
+  /** Pushes the key of element i: an integer, in unsigned order. */
   private pushKey(i: number): void {
     const { f, kernel, wide } = this;
     const { dtype, descending } = kernel;
@@ -138,66 +128,85 @@ class RowSort {
       .op("select");
   }
 
+  /** Each element into the order of those before it, of which only `kept` stay. */
   insertion(): void {
-    const { f, out, keys, keyBytes, wide } = this;
-    const key = f.local(wide ? "i64" : "i32");
-    const order = f.local("i32");
+    const { f, out, keys, keyBytes, wide, kernel } = this;
+    const type = wide ? "i64" : "i32";
+    const key = f.local(type);
     const i = f.local("i32");
     const j = f.local("i32");
     const spot = f.local("i32");
-    this.count(i, this.kernel.length, () => {
-      this.at(keys, i, keyBytes);
-      this.loadKey().set(key);
-      this.at(out, i, 4).load("i32.load").set(order);
-      f.get(i).set(j);
-      f.block(() =>
-        f.loop(() => {
-          f.get(j).op("i32.eqz").brIf(1);
-          this.at(keys, j, keyBytes).set(spot);
-          f.get(spot).i32(keyBytes).op("i32.sub");
-          this.loadKey()
-            .get(key)
-            .op(wide ? "i64.le_u" : "i32.le_u")
-            .brIf(1);
-          f.get(spot).get(spot).i32(keyBytes).op("i32.sub");
-          this.loadKey();
-          this.storeKey();
-          this.at(out, j, 4).set(spot);
-          f.get(spot).get(spot).i32(4).op("i32.sub").load("i32.load").store("i32.store");
-          f.get(j).i32(1).op("i32.sub").set(j).br(0);
-        }),
-      );
-      this.at(keys, j, keyBytes).get(key);
-      this.storeKey();
-      this.at(out, j, 4).get(order).store("i32.store");
+    const last = (kernel.kept - 1) * keyBytes;
+    this.count(i, kernel.length, () => {
+      f.block(() => {
+        this.pushKey(i);
+        f.set(key);
+        f.get(i).set(j);
+        if (kernel.kept < kernel.length) {
+          f.get(i).i32(kernel.kept).op("i32.ge_u");
+          f.if(() => {
+            f.get(key).get(keys).load(`${type}.load`, last).op(`${type}.ge_u`).brIf(1);
+            f.i32(kernel.kept - 1).set(j);
+          });
+        }
+        f.block(() =>
+          f.loop(() => {
+            f.get(j).op("i32.eqz").brIf(1);
+            this.at(keys, j, keyBytes).set(spot);
+            f.get(spot).i32(keyBytes).op("i32.sub");
+            this.loadKey().get(key).op(`${type}.le_u`).brIf(1);
+            f.get(spot).get(spot).i32(keyBytes).op("i32.sub");
+            this.loadKey();
+            this.storeKey();
+            this.at(out, j, 4).set(spot);
+            f.get(spot).get(spot).i32(4).op("i32.sub").load("i32.load").store("i32.store");
+            f.get(j).i32(1).op("i32.sub").set(j).br(0);
+          }),
+        );
+        this.at(keys, j, keyBytes).get(key);
+        this.storeKey();
+        this.at(out, j, 4).get(i).store("i32.store");
+      });
     });
   }
 
-  /** An even number of passes over bytes of the key, lowest first: the result is back in `out`. */
+  /** An even number of passes over bytes of the key, lowest first: the result is back where it began. */
   radix(passes: number): void {
-    const { f, kernel } = this;
-    const { length } = kernel;
+    const { f, kernel, out, keys, keyBytes } = this;
+    const { length, kept } = kernel;
     const digit = f.local("i32");
     const from = { keys: f.local("i32"), order: f.local("i32") };
     const to = { keys: f.local("i32"), order: f.local("i32") };
     const counters = f.local("i32");
-    f.get(this.keys).set(from.keys).get(this.out).set(from.order);
-    f.get(this.keys)
-      .i32(length * this.keyBytes)
-      .op("i32.add")
-      .set(to.keys);
-    f.get(this.keys)
-      .i32(2 * length * this.keyBytes)
-      .op("i32.add")
-      .set(to.order);
-    f.get(to.order)
-      .i32(length * 4)
-      .op("i32.add")
-      .set(counters);
+    f.get(keys).set(from.keys);
+    const after = (before: number, bytes: number, area: number): void => {
+      f.get(before)
+        .i32(length * bytes)
+        .op("i32.add")
+        .set(area);
+    };
+    after(from.keys, keyBytes, to.keys);
+    after(to.keys, keyBytes, to.order);
+    after(to.order, 4, from.order);
+    after(from.order, 4, counters);
+    // A whole order is made in its place.
+    if (kept === length) f.get(out).set(from.order);
+    const i = f.local("i32");
+    this.count(i, length, () => {
+      this.at(from.keys, i, keyBytes);
+      this.pushKey(i);
+      this.storeKey();
+      this.at(from.order, i, 4).get(i).store("i32.store");
+    });
     this.count(digit, passes, () => {
       this.pass(digit, counters, from, to);
       for (const part of ["keys", "order"] as const) f.get(from[part]).get(to[part]).set(from[part]).set(to[part]);
     });
+    if (kept < length)
+      f.get(out)
+        .get(from.order)
+        .i32(kept * 4)
+        .memoryCopy();
   }
 
   /** Pops a key and pushes the address of its digit's counter. */

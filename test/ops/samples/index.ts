@@ -1,6 +1,7 @@
 // Samples of every operation, by the name it is exported under.
 
 import { convolutions } from "./convolutions.ts";
+import { counting } from "./counting.ts";
 import { cumulative } from "./cumulative.ts";
 import { elementwise } from "./elementwise.ts";
 import { experts } from "./experts.ts";
@@ -20,6 +21,7 @@ export const samples: Readonly<Record<string, Sample>> = {
   ...products,
   ...experts,
   ...convolutions,
+  ...counting,
   ...cumulative,
   ...fourier,
   ...scans,
