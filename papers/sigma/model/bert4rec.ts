@@ -69,7 +69,7 @@ export class BERT4Rec extends Recommender {
     const encoded = this.encoder.forward(this.table.forward(sequence.maskedFill(hits, this.items)), lengths.add(1));
     const read = takeAlongAxis(encoded, at.unsqueeze(-1), 1);
     const hidden = where(counted, takeAlongAxis(sequence, at, 1), paddingId);
-    const scores = this.scoreItems(read.reshape([-1, read.shape[2]]));
+    const scores = this.scoresOf(read.reshape([-1, read.shape[2]]));
     return crossEntropy(scores, hidden.flatten(), { ignoreIndex: paddingId });
   }
 

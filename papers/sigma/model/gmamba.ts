@@ -35,7 +35,7 @@ export interface GMambaBranches extends Directions<Tensor> {
   readonly gate: Directions<Tensor> | undefined;
 }
 
-/** a1 Z^f + a2 Z^b + a3 F, projected. */
+/** The mixer of SIGMA, with its variants as options. */
 export class GMamba extends Module<[histories: Histories, focus: Focus], Tensor> {
   readonly pfMamba: PFMamba;
   readonly gate: SelectiveGate | undefined;
@@ -77,12 +77,16 @@ export class GMamba extends Module<[histories: Histories, focus: Focus], Tensor>
     return this.mixNorm === "softmax" ? softmax(this.mix, -1) : this.mix;
   }
 
-  override forward(histories: Histories, focus: Focus): Tensor {
-    const { forwards, flipped, features } = this.branches(histories, focus);
+  /** a1 Z^f + a2 Z^b + a3 F, projected. */
+  combine({ forwards, flipped, features }: Pick<GMambaBranches, "forwards" | "flipped" | "features">): Tensor {
     const weights = this.weights();
     const parts = [forwards, flipped, ...(features === undefined ? [] : [features])];
     const mixed = parts.map((part, i) => part.mul(weights.narrow(0, i, 1))).reduce((sum, part) => sum.add(part));
     return this.projection?.forward(mixed) ?? mixed;
+  }
+
+  override forward(histories: Histories, focus: Focus): Tensor {
+    return this.combine(this.branches(histories, focus));
   }
 }
 

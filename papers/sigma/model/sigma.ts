@@ -44,7 +44,7 @@ export interface SigmaOptions
     Omit<GMambaOptions, keyof StateSpaceOptions | "rank" | "discretisation"> {}
 
 /** What both models share: everything but the mixer. */
-abstract class StateSpaceRecommender extends Recommender {
+export abstract class StateSpaceRecommender extends Recommender {
   readonly table: ItemTable;
   readonly dropout: Dropout;
   readonly norm: LayerNorm;
@@ -69,9 +69,14 @@ abstract class StateSpaceRecommender extends Recommender {
     if (init === "recbole") redrawLinears(this);
   }
 
+  /** Item vectors as the first layer takes them: ids [B, L] -> [B, L, size]. */
+  embed(ids: Tensor): Tensor {
+    return this.norm.forward(this.dropout.forward(this.table.forward(ids)));
+  }
+
   protected override represent(ids: Tensor, lengths: Tensor): Tensor {
     const real = this.maskPad ? realPositions(lengths, ids.shape[1]) : undefined;
-    let x = this.norm.forward(this.dropout.forward(this.table.forward(ids)));
+    let x = this.embed(ids);
     for (const [i, layer] of this.layers.entries()) {
       const last = i === this.layers.length - 1;
       x = layer.forward({ x: masked(x, real), real, lengths }, last ? { lengths } : undefined);
