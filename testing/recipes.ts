@@ -196,5 +196,8 @@ const steps: readonly Step[] = [
     const coefficients = build.mul(build.tanh(partner(x, pool, a)), build.fill(x, 0.5));
     return build.apply("recurrence", [coefficients, x], { ...attrs, lag: b % 5 < 2 });
   },
-  (x) => (x.shape.length === 0 ? undefined : build.cast(build.apply("argsort", [x], { descending: false }), "f64")),
+  (x) =>
+    x.shape.length === 0
+      ? undefined
+      : build.cast(build.apply("argsort", [x], { descending: false, kept: x.shape[x.shape.length - 1] }), "f64"),
 ];

@@ -1,7 +1,7 @@
 // The scan primitive: how a body becomes a node, and its gradient, which is a scan in the other direction.
 
 import { isFloat } from "../dtype.ts";
-import { bodyKey, bodyNodes, captured } from "../graph/body.ts";
+import { bodyKey, bodyNodes, captured, withOwnNodes } from "../graph/body.ts";
 import { type Body, Node } from "../graph/node.ts";
 import { build } from "../primitives/index.ts";
 import type { Shape } from "../shape.ts";
@@ -40,8 +40,10 @@ export function scanNodes(
   valueOf: (node: Node) => Node = (node) => node,
 ): ScanNodes {
   const { carries, elements, next, outputs } = step;
-  const outside = captured([...next, ...outputs], new Set([...carries, ...elements]));
-  const body = new StepBody(step, outside);
+  const variables = new Set([...carries, ...elements]);
+  const outside = captured([...next, ...outputs], variables);
+  const own = withOwnNodes([...next, ...outputs], variables, outside);
+  const body = new StepBody({ ...step, next: own.slice(0, next.length), outputs: own.slice(next.length) }, outside);
   const scan = build.apply("scan", [...init, ...sequences, ...outside.map(valueOf)], { body });
   const part = (index: number): Node => build.apply("part", [scan], { index });
   return {

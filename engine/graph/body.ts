@@ -1,6 +1,6 @@
 // The bodies of scans as graphs of their own: what they capture, and when two are the same.
 
-import type { Body, Node } from "./node.ts";
+import { type Body, Node } from "./node.ts";
 import { topological, valueInputs } from "./traverse.ts";
 import { isMovement } from "./vocabulary.ts";
 
@@ -29,6 +29,28 @@ export function captured(results: readonly Node[], variables: ReadonlySet<Node>)
   }
   for (const result of results) visit(result);
   return [...found];
+}
+
+/**
+ * The results with nodes of their own for what stays inside but does not vary (movement of captured values, constants):
+ * whoever reads such a value outside would leave the body a node without inputs.
+ */
+export function withOwnNodes(
+  results: readonly Node[],
+  variables: ReadonlySet<Node>,
+  outside: readonly Node[],
+): readonly Node[] {
+  const varies = new Set(variables);
+  const leaves = new Set([...variables, ...outside]);
+  const copies = new Map<Node, Node>();
+  for (const node of bodyNodes({ leaves: [...leaves], results })) {
+    if (leaves.has(node)) continue;
+    if (valueInputs(node).some((input) => varies.has(input))) varies.add(node);
+    if (varies.has(node) && !node.inputs.some((input) => copies.has(input))) continue;
+    const inputs = node.inputs.map((input) => copies.get(input) ?? input);
+    copies.set(node, new Node(node.op, inputs, node.attrs, node.shape, node.dtype, node.tracked));
+  }
+  return results.map((node) => copies.get(node) ?? node);
 }
 
 /** Movement that gradients pass like any other: an alias is a variable of its own, a custom gradient a rule. */

@@ -273,3 +273,18 @@ describe("compiled", () => {
     expect(text).not.toMatch(/f32x30 .*-> .*f32x30/);
   });
 });
+
+it("a view the step captures may be read before the scan is", () => {
+  const w = S.tensor([
+    [1, 2],
+    [3, 4],
+  ]).t();
+  const mask = S.tril(S.ones([2, 2]));
+  const run = () =>
+    S.scan((h: S.Tensor, x: S.Tensor) => [h.matmul(w.mul(mask)).tanh().add(x), h], S.ones([1, 2]), S.ones([3, 1, 2]));
+  const expected = Array.from(run()[0].dataSync());
+  const [last] = run();
+  w.dataSync();
+  mask.dataSync();
+  expect(Array.from(last.dataSync())).toEqual(expected);
+});

@@ -58,15 +58,20 @@ const gather: Rule = (node, [x, index]) => {
   return evaluate(node, [x.bounds, index.values]).map((bound, i) => (index.bounds[i] > 0 ? unknown : bound));
 };
 
+/** A line is in doubt as a whole where two keys that decide about it are too close to tell. */
 const argsort: Rule = (node, [x], order) => {
-  const length = node.shape[node.shape.length - 1];
+  const [length, kept] = [last(node), node.shape[node.shape.length - 1]];
   const bounds = new Float64Array(order.length);
-  for (let start = 0; start < order.length; start += length) {
-    for (let i = start + 1; i < start + length; i++) {
-      const [p, q] = [start + order[i - 1], start + order[i]];
+  for (let row = 0; row * kept < order.length; row++) {
+    const places = Array.from(order.subarray(row * kept, (row + 1) * kept), (i) => row * length + i);
+    const rest = Array.from({ length }, (_, i) => row * length + i).filter((at) => !places.includes(at));
+    const inDoubt = (p: number, q: number): boolean => {
       const doubt = x.bounds[p] + x.bounds[q];
-      if (doubt > 0 && !(Math.abs(x.values[p] - x.values[q]) > doubt)) bounds.fill(unknown, start, start + length);
-    }
+      return doubt > 0 && !(Math.abs(x.values[p] - x.values[q]) > doubt);
+    };
+    const among = places.some((at, i) => i > 0 && inDoubt(places[i - 1], at));
+    const border = places.length > 0 && rest.some((at) => inDoubt(places[places.length - 1], at));
+    if (among || border) bounds.fill(unknown, row * kept, (row + 1) * kept);
   }
   return bounds;
 };
