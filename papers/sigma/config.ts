@@ -163,7 +163,13 @@ export const configs = {
     fixedCut,
     time: { ...time, training: [], forward: [64, 128, 256, 512] },
   },
-  default: { earlyKey, sessions, logs: { ...logs, arms: {} }, fixedCut, time },
+  default: {
+    earlyKey,
+    sessions,
+    logs: { ...logs, logs: ["changelogs"], arms: { SIGMA: 1, Mamba4Rec: 1, Popularity: 1, Markov: 1 } },
+    fixedCut,
+    time,
+  },
   full: {
     earlyKey: {
       ...earlyKey,
@@ -192,7 +198,7 @@ export const configs = {
         Markov: 5,
         Oracle: 5,
       },
-      steps: 28 * epoch,
+      steps: 20 * epoch,
     },
     logs,
     fixedCut,

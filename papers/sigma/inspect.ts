@@ -22,7 +22,7 @@ export async function mixWeights(model: Recommender): Promise<Record<string, num
 export const branchNames = ["forwards", "flipped", "GRU"] as const;
 
 export interface Inspection {
-  /** Mean factor 1 + Dg of each channel of both directions; undefined without a gate. */
+  /** Mean factor 1 + Dg of each channel of both directions (one number each of a scalar gate); undefined without a gate. */
   readonly gate: { readonly forwards: readonly number[]; readonly flipped: readonly number[] } | undefined;
   /** Root mean square of each branch before it is weighed: forwards, flipped, GRU (where there is one). */
   readonly sizes: readonly number[];
@@ -45,7 +45,13 @@ export async function inspect(model: Sigma, ids: Tensor, lengths: Tensor): Promi
   const numbers = async (x: Tensor): Promise<number[]> => Array.from(await x.data());
   const branches = [forwards, flipped, ...(features === undefined ? [] : [features])];
   const sizes = await Promise.all(branches.map(async (x) => (await numbers(x.square().mean().sqrt()))[0]));
-  const mean = (x: Tensor): Promise<number[]> => numbers(x.mean([0, 1]).add(1));
+  const mean = (x: Tensor): Promise<number[]> =>
+    numbers(
+      x
+        .reshape([-1, x.shape[x.rank - 1]])
+        .mean(0)
+        .add(1),
+    );
   return {
     gate: gate && { forwards: await mean(gate.forwards), flipped: await mean(gate.flipped) },
     sizes,

@@ -111,6 +111,21 @@ describe("the insides", () => {
     }
   });
 
+  test("are told for every gate", async () => {
+    for (const [gate, count] of [
+      ["scalar", 1],
+      ["release", 8],
+      ["off", undefined],
+    ] as const) {
+      const other = new Sigma({ items: 20, maxLength: 8, size: 8, states: 4, gate, featureExtract: "off" }).initialize(
+        1,
+      );
+      const found = await inspect(other, ids, lengths);
+      expect(found?.gate?.flipped.length).toBe(count);
+      expect(found?.sizes).toHaveLength(2);
+    }
+  });
+
   test("the flipped read-out is that of the reversed early part", () => {
     const mirrored = tensor(
       [
