@@ -143,16 +143,14 @@ test("automatic pads give ceil(side / stride) windows, the odd one after or befo
 
 test("pools: largest elements and where they are, means with and without pads, rounded up or down", () =>
   forAll(
-    fc
-      .tuple(layouts, fc.boolean(), fc.boolean())
-      .chain(([layout, ceil, include]) =>
-        fc.tuple(
-          fc.shuffledSubarray(range(layout.sides.reduce((a, b) => a * b, 2)), {
-            minLength: layout.sides.reduce((a, b) => a * b, 2),
-          }),
-          fc.constant({ layout, ceil, include }),
-        ),
+    fc.tuple(layouts, fc.boolean(), fc.boolean()).chain(([layout, ceil, include]) =>
+      fc.tuple(
+        fc.shuffledSubarray(range(layout.sides.reduce((a, b) => a * b, 2)), {
+          minLength: layout.sides.reduce((a, b) => a * b, 2),
+        }),
+        fc.constant({ layout, ceil, include }),
       ),
+    ),
     async ([order, { layout, ceil, include }]) => {
       const x = given([1, 2, ...layout.sides], order);
       const axes = layout.sides.length;
