@@ -1,6 +1,7 @@
-// The layer's equations written as loops over plain numbers: what GatedAttention is compared with.
+// The layer's and the model's equations written as loops over plain numbers: what the modules are compared with.
 
 import type { GatedAttention, GatedAttentionOptions } from "../../../papers/gated-attention/attention.ts";
+import type { TransformerLM } from "../../../papers/gated-attention/model.ts";
 import { getParameter } from "./tools.ts";
 
 type Vector = readonly number[];
@@ -101,4 +102,39 @@ export function attentionByLoops(layer: GatedAttention, options: GatedAttentionO
     const output = project("oProj.weight", gatedAt("G1", token, controlled).flat());
     return gatedAt("G5", token, [output])[0];
   });
+}
+
+const plus = (a: Vector, b: Vector): Vector => a.map((v, i) => v + b[i]);
+
+/** Logits [n][vocabSize] of one sequence of ids, of a model with dense feed-forwards. */
+export function modelByLoops(model: TransformerLM, ids: Vector): Vector[] {
+  const { eps = 1e-6, clip = Number.POSITIVE_INFINITY, outNorm, tied = true, learnedPositions } = model.options;
+  const rows = (name: string): Vector[] => getParameter(model, name).toArray() as unknown as Vector[];
+  const project = (name: string, v: Vector): Vector => rows(`${name}.weight`).map((row) => dot(row, v));
+  const normed = (name: string, v: Vector): Vector => {
+    const scale = 1 / Math.sqrt(sum(v.map((e) => e * e)) / v.length + eps);
+    const weight = Array.from(getParameter(model, `${name}.weight`).dataSync());
+    return v.map((e, i) => e * scale * weight[i]);
+  };
+  /** x + f(x), f clipped and normalised where asked. */
+  const branch = (name: string, x: readonly Vector[], f: readonly Vector[]): Vector[] =>
+    f.map((v, t) => {
+      const clipped = v.map((e) => Math.min(Math.max(e, -clip), clip));
+      return plus(x[t], outNorm === "sandwich" ? normed(`${name}OutNorm`, clipped) : clipped);
+    });
+  const feedForward = (name: string, v: Vector): Vector => {
+    const up = project(`${name}.upProj`, v);
+    const hidden = project(`${name}.gateProj`, v).map((e, i) => e * sigmoid(e) * up[i]);
+    return project(`${name}.downProj`, hidden);
+  };
+  let x: Vector[] = ids.map((id) => rows("embedTokens.weight")[id]);
+  if (learnedPositions !== undefined) x = x.map((v, t) => plus(v, rows("positions.weight")[t]));
+  model.layers.forEach((layer, i) => {
+    const at = `layers.${i}`;
+    const input = x.map((v) => normed(`${at}.inputLayernorm`, v));
+    x = branch(`${at}.selfAttn`, x, attentionByLoops(layer.selfAttn, model.options, input));
+    const second = x.map((v) => feedForward(`${at}.mlp`, normed(`${at}.postAttentionLayernorm`, v)));
+    x = branch(`${at}.mlp`, x, second);
+  });
+  return x.map((v) => project(tied ? "embedTokens" : "lmHead", normed("norm", v)));
 }
