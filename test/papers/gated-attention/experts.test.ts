@@ -2,8 +2,10 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { setBackend, type Tensor } from "../../../engine/index.ts";
+import { compile, setBackend, type Tensor } from "../../../engine/index.ts";
+import { AdamW, crossEntropy, Stream } from "../../../nn/index.ts";
 import { ExpertFeedForward, loadBalanceLoss, routerZLoss } from "../../../papers/gated-attention/experts.ts";
+import { TransformerLM } from "../../../papers/gated-attention/model.ts";
 import { checkModule, close, f64, i32, normals } from "../../nn/tools.ts";
 
 beforeAll(() => setBackend("reference"));
@@ -104,4 +106,36 @@ describe("router losses", () => {
     const routing = { logits, probabilities: logits.softmax(-1), chosen: i32([[0], [1], [2], [0]]) };
     expect(routerZLoss(routing).item()).toBeCloseTo(expected.reduce((a, b) => a + b) / 4, 12);
   });
+});
+
+test("a mixture with gated attention trains, its routers' losses included", async () => {
+  await setBackend("wasm");
+  const feedForward = { experts: 4, topK: 2, hidden: 8 };
+  const sizes = { vocabSize: 5, nLayers: 2, dModel: 8, nHeads: 2, nKvHeads: 1, headDim: 4, feedForward };
+  const model = new TransformerLM({ ...sizes, gate: { position: "G1" }, tied: false, seed: 0 });
+  const optimizer = new AdamW(model.parameters(), { lr: 1e-2 });
+  const step = compile((ids: Tensor, next: Tensor) => {
+    optimizer.zeroGrad();
+    const { logits, layers } = model.inspect(ids);
+    const routings = layers.flatMap(({ routing }) => (routing === undefined ? [] : [routing]));
+    const balance = routings.map(loadBalanceLoss).reduce((sum, one) => sum.add(one));
+    const z = routings.map(routerZLoss).reduce((sum, one) => sum.add(one));
+    const loss = crossEntropy(logits.reshape([-1, 5]), next.reshape([-1]));
+    loss.add(balance.mul(1e-2)).add(z.mul(1e-3)).backward();
+    optimizer.step();
+    return { loss, balance };
+  });
+  // Every token is followed by the next one: what attention and experts need no time to learn.
+  const start = new Stream(0, "starts");
+  const rows = Array.from({ length: 40 }, () => Array.from({ length: 8 }, () => start.integer(5)));
+  const run = rows.map((starts) => {
+    const ids = starts.map((first) => Array.from({ length: 6 }, (_, t) => (first + t) % 5));
+    const found = step(i32(ids), i32(ids.map((row) => row.map((id) => (id + 1) % 5))));
+    return { loss: found.loss.item(), balance: found.balance.item() };
+  });
+  expect(run[0].loss).toBeCloseTo(Math.log(5), 1);
+  expect(run[39].loss).toBeLessThan(0.5);
+  // Two routers: each is at least 1 where choices follow probabilities, and 2 where one pair of the four experts has everything.
+  expect(run[39].balance / 2).toBeLessThan(1.5);
+  await setBackend("reference");
 });
