@@ -9,6 +9,18 @@ import { modelRows, publishedModels } from "./describe.ts";
 import { figures } from "./figures.ts";
 import { languageModel, runLanguage } from "./language.ts";
 
+// The layer, the model and its variants, for those who build on them.
+export * from "./attention.ts";
+export * from "./diagnostics.ts";
+export * from "./experts.ts";
+export * from "./fused.ts";
+export * from "./gate.ts";
+export * from "./model.ts";
+export * from "./published.ts";
+export * from "./retrofit.ts";
+export * from "./switch-head.ts";
+export * from "./variants.ts";
+
 function plan({ language, backcopy }: GatedAttentionPaperConfig, chosen: readonly number[]): TrialPlan[] {
   return chosen.flatMap((seed, i) => [
     ...backcopy.arms.map((arm) => ({ task: backcopyTask, arm, seed, steps: backcopy.steps })),
