@@ -4,9 +4,9 @@ import { vjp } from "./autodiff.ts";
 import { isFloat } from "./dtype.ts";
 import { ArgumentError, GradientError } from "./errors.ts";
 import { Storage } from "./graph/storage.ts";
-import { add, cast, mul } from "./ops/elementwise.ts";
-import { sum } from "./ops/reduce.ts";
+import { cast } from "./ops/elementwise.ts";
 import { threefry2x32, uniformF64 } from "./random.ts";
+import { realize } from "./runtime/realize.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { leafTensor, Tensor } from "./tensor.ts";
 
@@ -47,9 +47,10 @@ const shown = 5;
 
 /**
  * Compares the gradients of `fn` at `inputs` with central differences, for every element of every float input (f32 is
- * widened to f64; i32 and bool pass through). The outputs are weighed by fixed numbers and added up, so one pass checks
- * all of them. `fn` must be smooth within eps of the inputs and the same at each call. Needs a synchronous backend with
- * f64 ("wasm" or "reference"). Throws a GradientError that names input, element and both values.
+ * widened to f64; i32 and bool pass through). The outputs are weighed by fixed numbers, so one pass checks all of them;
+ * weighing is done in JavaScript, so that no gradient but those of `fn` is relied on. `fn` must be smooth within eps of
+ * the inputs and the same at each call. Needs a synchronous backend with f64 ("wasm" or "reference"). Throws a
+ * GradientError that names input, element and both values.
  */
 export function gradcheck(fn: Checkable, inputs: readonly Tensor[], options: GradcheckOptions = {}): GradcheckReport {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = options;
@@ -58,18 +59,23 @@ export function gradcheck(fn: Checkable, inputs: readonly Tensor[], options: Gra
     throw new ArgumentError("gradcheck", "needs at least one float input");
   const at = inputs.map((input, i) => leafOf(values[i], input));
   const floats = inputs.flatMap((_, i) => (values[i] === undefined ? [] : [i]));
-  /** The scalar under test, with the float inputs replaced. */
-  const scalar = (...replaced: Tensor[]): Tensor => weighed(fn(...at.map((x, i) => replaced[floats.indexOf(i)] ?? x)));
+  /** The function with the float inputs replaced. */
+  const outputs = (...replaced: Tensor[]): readonly Tensor[] =>
+    listOf(fn(...at.map((x, i) => replaced[floats.indexOf(i)] ?? x)));
+  const scalar = (...replaced: Tensor[]): number =>
+    valuesOf(outputs(...replaced)).reduce((total, output, k) => total + weighed(output, k), 0);
 
-  const [, pullBack] = vjp(scalar, ...floats.map((i) => at[i]));
-  const gradients = pullBack(leafTensor(new Storage("f64", 1, Float64Array.of(1)), [])).map((g) => g.dataSync());
+  const gradients = pulledBack(
+    outputs,
+    floats.map((i) => at[i]),
+  );
   const failures: Derivative[] = [];
   let checked = 0;
   floats.forEach((input, position) => {
     const base = values[input] as Float64Array;
     const moved = (i: number, by: number): number => {
       const shifted = leafOf(base.with(i, base[i] + by), inputs[input]);
-      return scalar(...floats.map((other) => (other === input ? shifted : at[other]))).item();
+      return scalar(...floats.map((other) => (other === input ? shifted : at[other])));
     };
     for (let i = 0; i < base.length; i++) {
       const difference = (moved(i, eps) - moved(i, -eps)) / (2 * eps);
@@ -96,12 +102,27 @@ export function gradgradcheck(
   const seeds = listOf(fn(...wide)).map((output, k) => weights(output.shape, k + 1));
   const gradientsOf = (...args: Tensor[]): Tensor[] => {
     const [xs, vs] = [args.slice(0, inputs.length), args.slice(inputs.length)];
-    const total = (...replaced: Tensor[]): Tensor =>
-      addAll(listOf(fn(...xs.map((x, i) => replaced[floats.indexOf(i)] ?? x))).map((y, k) => sum(mul(y, vs[k]))));
-    const [, pullBack] = vjp(total, ...floats.map((i) => xs[i]));
-    return pullBack(leafTensor(new Storage("f64", 1, Float64Array.of(1)), []));
+    const outputs = (...replaced: Tensor[]) => listOf(fn(...xs.map((x, i) => replaced[floats.indexOf(i)] ?? x)));
+    return vs.flatMap((v, k) => {
+      const [, pullBack] = vjp((...replaced: Tensor[]) => outputs(...replaced)[k], ...floats.map((i) => xs[i]));
+      return pullBack(v);
+    });
   };
   return gradcheck(gradientsOf, [...wide, ...seeds], options);
+}
+
+/** The gradients of the weighed outputs, one per argument. */
+function pulledBack(outputs: (...args: Tensor[]) => readonly Tensor[], args: readonly Tensor[]): Float64Array[] {
+  const total = args.map((arg) => new Float64Array(arg.size));
+  checkF64(outputs(...args)).forEach(({ shape }, k) => {
+    const [, pullBack] = vjp((...replaced: Tensor[]) => outputs(...replaced)[k], ...args);
+    valuesOf(pullBack(weights(shape, k))).forEach((gradient, i) => {
+      gradient.forEach((value, j) => {
+        total[i][j] += value;
+      });
+    });
+  });
+  return total;
 }
 
 const leafOf = (values: Float64Array | undefined, like: Tensor): Tensor =>
@@ -111,24 +132,33 @@ const listOf = (outputs: Tensor | readonly Tensor[]): readonly Tensor[] =>
   outputs instanceof Tensor ? [outputs] : outputs;
 
 /** Fixed numbers in [0.5, 1.5): no two alike, so that errors do not cancel. */
+const weight = (stream: number, i: number): number => uniformF64(...threefry2x32(stream, 0, i, 0)) + 0.5;
+
 function weights(shape: Shape, stream: number): Tensor {
-  const values = Float64Array.from(
-    { length: sizeOf(shape) },
-    (_, i) => uniformF64(...threefry2x32(stream, 0, i, 0)) + 0.5,
-  );
+  const values = Float64Array.from({ length: sizeOf(shape) }, (_, i) => weight(stream, i));
   return leafTensor(new Storage("f64", values.length, values), shape);
 }
 
-function weighed(outputs: Tensor | readonly Tensor[]): Tensor {
-  const list = listOf(outputs);
-  const narrow = list.find((output) => output.dtype !== "f64");
-  if (list.length === 0 || narrow !== undefined) {
-    throw new ArgumentError("gradcheck", `the function must return f64 tensors, got ${narrow?.dtype ?? "none"}`);
-  }
-  return addAll(list.map((output, k) => sum(mul(output, weights(output.shape, k)))));
+/** Values of f64 tensors, evaluated as one program. */
+function valuesOf(outputs: readonly Tensor[]): Float64Array[] {
+  void realize(outputs.map((output) => output.node));
+  return outputs.map((output) => output.dataSync() as Float64Array);
 }
 
-const addAll = (terms: readonly Tensor[]): Tensor => terms.reduce((total, term) => add(total, term));
+function checkF64(outputs: readonly Tensor[]): readonly Tensor[] {
+  const narrow = outputs.find((output) => output.dtype !== "f64");
+  if (outputs.length === 0 || narrow !== undefined) {
+    throw new ArgumentError("gradcheck", `the function must return f64 tensors, got ${narrow?.dtype ?? "none"}`);
+  }
+  return outputs;
+}
+
+/** Sum of an output's values, each times its weight. */
+function weighed(values: Float64Array, stream: number): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += weight(stream, i) * values[i];
+  return total;
+}
 
 function unravel(flat: number, shape: Shape): number[] {
   const index = new Array<number>(shape.length);
