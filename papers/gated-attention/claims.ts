@@ -60,8 +60,8 @@ function massiveActivations(result: Result): Judged | undefined {
   return {
     measured: `ratio ${fixed(middle, 2)} at lr ${middleRate}, ${fixed(high, 2)} at lr ${highRate} (by seed: ${ratios
       .map((list) => list.map((ratio) => fixed(ratio, 2)).join(" "))
-      .join("; ")})`,
-    numbers: { middle, high },
+      .join("; ")}); both together ${fixed(mean(ratios.flat()), 2)}`,
+    numbers: { middle, high, together: mean(ratios.flat()) },
     holds: middle <= 0.8 && high <= 0.8,
   };
 }

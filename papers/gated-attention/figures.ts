@@ -156,7 +156,7 @@ function sinkBars(result: Result): Figure[] {
     {
       kind: "bars",
       title: "Attention on the first token, by layer",
-      caption: `F-Attn of queries from ${firstQuery} on, task A, lr ${middleRate}; the line is what uniform attention gives. No sink forms here, with or without a gate. ${whiskers}`,
+      caption: `F-Attn of queries from ${firstQuery} on, task A, lr ${middleRate}; the line is what uniform attention gives; a sink would be far above it. ${whiskers}`,
       x: "layer",
       y: "share of attention",
       bars,
