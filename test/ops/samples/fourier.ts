@@ -98,7 +98,7 @@ type Expected2 = (x: Nd, axes: readonly [number, number], norm: S.FftNorm) => Nd
 const alongBoth =
   (run: Transform2, complex: boolean, expected: Expected2): Sample =>
   (maxSize) =>
-    shapes({ maxSize: Math.floor(maxSize / 2), minRank: 2, maxRank: 3, minSide: 2 }).chain((shape) =>
+    shapes({ maxSize: Math.max(8, Math.floor(maxSize / 2)), minRank: 2, maxRank: 3, minSide: 2 }).chain((shape) =>
       fc
         .tuple(fc.shuffledSubarray([0, 1, 2].slice(0, shape.length), { minLength: 2, maxLength: 2 }), fc.nat(2))
         .map(([[first, second], which]) => ({
