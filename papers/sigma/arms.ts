@@ -38,7 +38,6 @@ export const arms = {
   "without gate": sigma({ gate: "off" }),
   "without GRU": sigma({ featureExtract: "off" }),
   "scalar gate": sigma({ gate: "scalar" }),
-  release: sigma({ gate: "release", flipMode: "padded", padInSoftmax: true, maskPad: false }),
   "r = 0": sigma({ kept: 0 }),
   "r = 1": sigma({ kept: 1 }),
   "r = 3": sigma({ kept: 3 }),

@@ -27,6 +27,8 @@ const measure = "NDCG@10";
 
 const ofSessions = (result: Result, arm: ArmName): number[] => scalars(result, B, arm, measure);
 
+const small = (value: number): string => Number(value.toPrecision(2)).toString();
+
 const listed = (values: readonly number[]): string => values.map((value) => value.toFixed(3)).join(" ");
 
 function earlyItems(result: Result): Judged | undefined {
@@ -80,8 +82,8 @@ function fixedCut(result: Result): Judged | undefined {
   const always = Math.min(...within(valid, kept + 1, maxLength));
   return {
     measured:
-      `fixed cut: at most ${short.toExponential(1)} up to ${blind} items, at least ${long.toExponential(1)} from 30 on; ` +
-      `'valid': at least ${always.toExponential(1)} from ${kept + 1} on`,
+      `fixed cut: at most ${small(short)} up to ${blind} items, at least ${small(long)} from 30 on; ` +
+      `'valid': at least ${small(always)} from ${kept + 1} on`,
     numbers: { short, long, valid: always },
     holds: short === 0 && long > 0 && always > 0,
   };

@@ -176,6 +176,7 @@ export const configs = {
       arms: {
         ...earlyKey.arms,
         SIGMA: 1,
+        "flip only, r = 0": 1,
         "flip only, r = 1": 1,
         "flip only, r = 5": 1,
         "flip only, r = 8": 1,

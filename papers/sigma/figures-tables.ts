@@ -5,11 +5,7 @@ import type { PaperResult } from "../paper.ts";
 import { finished, mean, scalars, standardError } from "../statistics.ts";
 import { cutoffs } from "./metrics.ts";
 
-/** Mean, with the standard error in brackets where there are several seeds. */
-const told = (values: readonly number[]): string =>
-  values.length < 2
-    ? values.map((value) => value.toFixed(4)).join("")
-    : `${mean(values).toFixed(4)} (${standardError(values).toFixed(4)})`;
+const ndcg = "NDCG@10";
 
 /** The table of a task; none where nothing finished. */
 export function resultTable(result: PaperResult, task: string, title: string, arms: readonly string[]): TableFigure[] {
@@ -21,10 +17,12 @@ export function resultTable(result: PaperResult, task: string, title: string, ar
       arm,
       trials.length,
       scalars(result, task, arm, "parameters")[0]?.toLocaleString("en-US") ?? "-",
-      ...metrics.map((metric) => told(scalars(result, task, arm, metric))),
+      ...metrics.map((metric) => mean(scalars(result, task, arm, metric)).toFixed(4)),
+      trials.length < 2 ? "-" : standardError(scalars(result, task, arm, ndcg)).toFixed(4),
     ]);
   if (rows.length === 0) return [];
   const caption =
-    "Test users' last items, all items ranked, none removed, ties halved: mean (standard error) over seeds.";
-  return [{ kind: "table", title, caption, columns: ["", "seeds", "parameters", ...metrics], rows }];
+    "Test users' last items, all items ranked, none removed, ties halved: means over seeds; the last column is the standard error of " +
+    `${ndcg}. Arms with fewer seeds ran on the first ones, and generated data differ by seed: the claims compare within seeds.`;
+  return [{ kind: "table", title, caption, columns: ["", "seeds", "parameters", ...metrics, "error"], rows }];
 }
