@@ -1,11 +1,11 @@
 // The figures: what the gate does to losses, learning rates, activations, attention and its own scores.
 
 import { curves } from "../curves.ts";
-import type { Bar, Figure, HeatmapFigure, Line, LinesFigure, Point } from "../figures.ts";
+import type { Figure, HeatmapFigure, Line, LinesFigure, Point } from "../figures.ts";
 import { finished, mean } from "../statistics.ts";
 import { backcopyFigures } from "./backcopy-figures.ts";
 import { barOf } from "./bars.ts";
-import { bySeed, language, meanOf, type Result, sweep } from "./compare.ts";
+import { bySeed, language, meanOf, minus, pairs, type Result, sweep, withError } from "./compare.ts";
 import { highRate, languageTask, middleRate } from "./config.ts";
 import { sparsityThresholds, uniformFloor } from "./diagnostics.ts";
 import type { LayerNumbers } from "./measure.ts";
@@ -73,34 +73,45 @@ function sweepLines(result: Result): LinesFigure[] {
   ];
 }
 
+const positions: readonly VariantName[] = [
+  ...pair,
+  "g2-elementwise",
+  "g3-elementwise",
+  "g4-elementwise",
+  "g5-elementwise",
+];
+
 function armBars(result: Result): Figure[] {
   const arms = armsAt(result, middleRate);
-  const bars = (name: string): Bar[] =>
-    arms.flatMap((arm) => barOf(arm, [...language(result, arm, middleRate, name).values()]));
   if (arms.length === 0) return [];
+  const forms = arms.filter((arm) => arm === "g1-elementwise" || !positions.includes(arm));
+  const chart = (title: string, shown: readonly VariantName[], name: string, y: string, caption: string): Figure => ({
+    kind: "bars",
+    title,
+    caption: `${caption}Task A, lr ${middleRate}. ${whiskers}`,
+    x: "arm",
+    y,
+    bars: shown.flatMap((arm) => barOf(arm, [...language(result, arm, middleRate, name).values()])),
+    ...(shown.includes("baseline")
+      ? {}
+      : { marks: [{ label: "baseline", y: meanOf(language(result, "baseline", middleRate, name)) }] }),
+  });
+  const mAct = "M-Act: the largest |hidden value| of a layer's output, mean over the layers. ";
   return [
+    chart("Validation loss by position", positions, "validation loss", "nats per character", ""),
+    chart("Massive activations by position (C3)", positions, "M-Act", "M-Act", mAct),
+    ...(forms.length < 2
+      ? []
+      : [
+          chart("Validation loss by form, and of controls", forms, "validation loss", "nats per character", ""),
+          chart("Massive activations by form, and of controls", forms, "M-Act", "M-Act", mAct),
+        ]),
     {
       kind: "table",
-      title: "Position and form of the gate",
+      title: "All arms at one learning rate",
       caption: `Task A, lr ${middleRate}: difference to the baseline with the same seeds; below 0 is better.`,
       columns: ["arm", "validation loss", "difference", "M-Act", "gate score"],
       rows: arms.map((arm) => armRow(result, arm)),
-    },
-    {
-      kind: "bars",
-      title: "Validation loss by position and form",
-      caption: `Task A, lr ${middleRate}. ${whiskers}`,
-      x: "arm",
-      y: "nats per character",
-      bars: bars("validation loss"),
-    },
-    {
-      kind: "bars",
-      title: "Massive activations by position and form (C3)",
-      caption: `M-Act: the largest |hidden value| of a layer's output, mean over the layers. Task A, lr ${middleRate}. ${whiskers}`,
-      x: "arm",
-      y: "M-Act",
-      bars: bars("M-Act"),
     },
   ];
 }
@@ -108,15 +119,12 @@ function armBars(result: Result): Figure[] {
 function armRow(result: Result, arm: VariantName): (string | number)[] {
   const of = (name: string) => bySeed(result, middleTask, arm, name);
   const baseline = language(result, "baseline", middleRate, "validation loss");
-  const differences = [...of("validation loss")].flatMap(([seed, loss]) => {
-    const other = baseline.get(seed);
-    return other === undefined ? [] : [loss - other];
-  });
+  const differences = pairs(of("validation loss"), baseline, minus);
   const score = meanOf(of("gate score"));
   return [
     arm,
     meanOf(of("validation loss")).toFixed(3),
-    arm === "baseline" || differences.length === 0 ? "" : mean(differences).toFixed(3),
+    arm === "baseline" || differences.length === 0 ? "" : withError(differences),
     meanOf(of("M-Act")).toFixed(1),
     Number.isFinite(score) ? score.toFixed(3) : "",
   ];
@@ -197,11 +205,17 @@ function scoreFigures(result: Result): Figure[] {
   });
   const statistics = ["mean", "std", "min", "max"] as const;
   const rows = arms.flatMap((arm) =>
-    byLayer(result, arm, ({ scores }) => scores?.mean).map((_, l) => [
-      arm,
-      l + 1,
-      ...statistics.map((name) => mean(byLayer(result, arm, ({ scores }) => scores?.[name])[l]).toFixed(3)),
-    ]),
+    byLayer(result, arm, ({ scores }) => scores?.mean).flatMap((means, l) =>
+      means.length === 0
+        ? []
+        : [
+            [
+              arm,
+              l + 1,
+              ...statistics.map((name) => mean(byLayer(result, arm, ({ scores }) => scores?.[name])[l]).toFixed(3)),
+            ],
+          ],
+    ),
   );
   if (lines.length === 0) return [];
   return [

@@ -144,8 +144,8 @@ describe("a run", () => {
     const titles = figures.map(({ kind, title }) => `${kind}: ${title}`);
     for (const expected of [
       "lines: Validation loss and learning rate (C1, C2)",
-      "bars: Validation loss by position and form",
-      "bars: Massive activations by position and form (C3)",
+      "bars: Validation loss by position",
+      "bars: Massive activations by position (C3)",
       "lines: Training loss at a high learning rate (C2, C6)",
       "bars: Attention on the first token, by layer",
       "heatmap: Attention maps",
