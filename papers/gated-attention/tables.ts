@@ -28,7 +28,6 @@ function languageTable(result: Result): TableFigure {
         withError(losses),
         bitsPerCharacter(meanOf(of("validation loss"))).toFixed(2),
         shown(meanOf(of("M-Act")), 1),
-        shown(meanOf(of("F-Attn, later")), 4),
         shown(meanOf(of("gate score")), 3),
         losses.map((loss) => fixed(loss)).join(" "),
       ],
@@ -38,7 +37,7 @@ function languageTable(result: Result): TableFigure {
     kind: "table",
     title: "Task A: results",
     caption: `Loss in nats per character on ${result.config.language.targets.toLocaleString("en-US")} characters: mean ± standard error over the seeds.`,
-    columns: ["arm", "lr", "parameters", "validation loss", "bits", "M-Act", "F-Attn", "score", "by seed"],
+    columns: ["arm", "lr", "parameters", "validation loss", "bits", "M-Act", "score", "by seed"],
     rows,
   };
 }
