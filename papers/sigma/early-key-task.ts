@@ -5,7 +5,7 @@ import type { Trial } from "../paper.ts";
 import { type ModelName, makeModel } from "./arms.ts";
 import type { EarlyKeyConfig } from "./config.ts";
 import { earlyKeyItems, makeEarlyKey } from "./early-key.ts";
-import { Ranker } from "./evaluate.ts";
+import { ranksUnder } from "./evaluate.ts";
 import { Batches } from "./interactions.ts";
 import { train } from "./training.ts";
 
@@ -14,8 +14,7 @@ export async function runEarlyKey(trial: Trial, config: EarlyKeyConfig): Promise
   const { maxLength: steps, batch } = config;
   const data = makeEarlyKey(trial.seed, config.train, config.test);
   const model = makeModel(trial.arm as ModelName, earlyKeyItems, config, trial.seed);
-  const ranker = new Ranker(model);
-  const hits = async (): Promise<number> => hitRate(await ranker.ranks(data.test), 1);
+  const hits = async (): Promise<number> => hitRate(await ranksUnder(model, data.test), 1);
   await train(trial, model, {
     batches: new Batches(() => data.train, { batch, items: earlyKeyItems, steps, seed: trial.seed }),
     schedule: () => config.lr,

@@ -1,40 +1,26 @@
 // Ranks of the true next items under a model: all items ranked, in batches of one size, by one compiled program.
 
-import { compile, type Tensor } from "../../engine/index.ts";
 import { type Example, toBatch } from "./interactions.ts";
 import { rankOfTarget } from "./metrics.ts";
-import type { Recommender } from "./model/index.ts";
+import { type Recommender, scorerOf } from "./model/index.ts";
 
 /** How many histories are scored at a time. */
 const batch = 256;
 
-/** Ranks with a model as it is at each call. */
-export class Ranker {
-  readonly #model: Recommender;
-  readonly #scores: (ids: Tensor, lengths: Tensor) => Tensor;
-
-  constructor(model: Recommender) {
-    this.#model = model;
-    this.#scores = compile((ids: Tensor, lengths: Tensor) => {
-      model.eval();
-      return model.forward(ids, lengths);
+/** The rank of each example's target, from 1; ties count half. Items of the history are ranked like others. */
+export async function ranksUnder(model: Recommender, examples: readonly Example[]): Promise<number[]> {
+  const { items, maxLength } = model;
+  const scorer = scorerOf(model);
+  const found: number[] = [];
+  for (let from = 0; from < examples.length; from += batch) {
+    const own = examples.slice(from, from + batch);
+    // The last batch is filled up, so that one program serves all.
+    const filled = Array.from({ length: batch }, (_, i) => own[i] ?? own[0]);
+    const { ids, lengths } = toBatch(filled, items, maxLength);
+    const scores = await scorer(ids, lengths).data();
+    own.forEach(({ target }, row) => {
+      found.push(rankOfTarget(scores.subarray(row * items, (row + 1) * items), target));
     });
   }
-
-  /** The rank of each example's target, from 1; ties count half. Items of the history are ranked like others. */
-  async ranks(examples: readonly Example[]): Promise<number[]> {
-    const { items, maxLength } = this.#model;
-    const found: number[] = [];
-    for (let from = 0; from < examples.length; from += batch) {
-      const own = examples.slice(from, from + batch);
-      // The last batch is filled up, so that one program serves all.
-      const filled = Array.from({ length: batch }, (_, i) => own[i] ?? own[0]);
-      const { ids, lengths } = toBatch(filled, items, maxLength);
-      const scores = await this.#scores(ids, lengths).data();
-      own.forEach(({ target }, row) => {
-        found.push(rankOfTarget(scores.subarray(row * items, (row + 1) * items), target));
-      });
-    }
-    return found;
-  }
+  return found;
 }

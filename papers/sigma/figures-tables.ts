@@ -26,3 +26,25 @@ export function resultTable(result: PaperResult, task: string, title: string, ar
     `${ndcg}. Arms with fewer seeds ran on the first ones, and generated data differ by seed: the claims compare within seeds.`;
   return [{ kind: "table", title, caption, columns: ["", "seeds", "parameters", ...metrics, "error"], rows }];
 }
+
+interface RecommendationExample {
+  readonly last: readonly string[];
+  readonly recommended: readonly string[];
+  readonly next: string;
+}
+
+/** What SIGMA recommends to the first test users of a log; none where it did not run. */
+export function exampleTable(result: PaperResult, task: string, title: string): TableFigure[] {
+  const [trial] = finished(result, task, "SIGMA");
+  const examples = trial?.data.examples as unknown as readonly RecommendationExample[] | undefined;
+  if (examples === undefined) return [];
+  return [
+    {
+      kind: "table",
+      title,
+      caption: `The first test users of the log, not chosen: the end of their history, SIGMA's first five, and what came next; seed ${trial.seed}.`,
+      columns: ["last three", "recommended", "came next"],
+      rows: examples.map(({ last, recommended, next }) => [last.join(", "), recommended.join(", "), next]),
+    },
+  ];
+}

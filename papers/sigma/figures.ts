@@ -9,7 +9,7 @@ import { sweepLabel } from "./claims.ts";
 import { difference, gain, ranksOf, slope, timesOf } from "./comparisons.ts";
 import { fixedCutArms, type SigmaPaperConfig, taskNames } from "./config.ts";
 import { insideFigures } from "./figures-inside.ts";
-import { resultTable } from "./figures-tables.ts";
+import { exampleTable, resultTable } from "./figures-tables.ts";
 
 type Result = PaperResult<SigmaPaperConfig>;
 const { earlyKey: A, sessions: B, fixedCut: D, time: E } = taskNames;
@@ -191,6 +191,7 @@ function logFigures(result: Result): Figure[] {
   return result.config.logs.logs.flatMap((log) => [
     byGroup(result, taskNames[log], texts[log].title, texts[log].caption, compared),
     ...resultTable(result, taskNames[log], `${texts[log].title}: results`, compared),
+    ...exampleTable(result, taskNames[log], `${texts[log].title}: examples`),
   ]);
 }
 

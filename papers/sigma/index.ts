@@ -12,6 +12,8 @@ import { logOf, sessionsOf } from "./sequence-data.ts";
 import { runSequences } from "./sequence-task.ts";
 import { runTime } from "./time-task.ts";
 
+export * from "./model/index.ts";
+
 export const sigma: Paper<SigmaPaperConfig> = {
   name: "sigma",
   title: "SIGMA: Selective Gated Mamba for Sequential Recommendation",

@@ -12,6 +12,8 @@ export interface Group {
 
 export interface SequenceData extends Interactions {
   readonly split: Split;
+  /** What items are called, in recorded logs: item i is names[i - 1]. */
+  readonly names?: readonly string[];
   /** Test histories by length, or cut to their last items. */
   readonly groups: readonly Group[];
   /** The true chances of each test target, where the data are generated. */

@@ -5,11 +5,11 @@ import type { Trial } from "../paper.ts";
 import { type ArmName, isModel, makeModel } from "./arms.ts";
 import { markov, popularity } from "./baselines.ts";
 import type { TrainingConfig } from "./config.ts";
-import { Ranker } from "./evaluate.ts";
+import { ranksUnder } from "./evaluate.ts";
 import { inspect } from "./inspect.ts";
 import { Batches, type Example, prefixes, toBatch } from "./interactions.ts";
 import { metricsOf, rankOfTarget } from "./metrics.ts";
-import { type Recommender, Sigma } from "./model/index.ts";
+import { type Recommender, recommend, Sigma } from "./model/index.ts";
 import type { SequenceData } from "./sequence-data.ts";
 import { lateDecay, train } from "./training.ts";
 
@@ -32,12 +32,11 @@ async function trained(
   trial: Trial,
   name: Parameters<typeof makeModel>[0],
   config: TrainingConfig,
-  { items, split }: SequenceData,
+  { items, names, split }: SequenceData,
 ): Promise<RanksOf> {
   const { seed } = trial;
   const model = makeModel(name, items, config, seed);
   trial.scalar("parameters", countParameters(model));
-  const ranker = new Ranker(model);
   await train(trial, model, {
     batches: new Batches((epoch) => prefixes(split.train, config.prefixes, new Stream(seed, `prefixes ${epoch}`)), {
       batch: config.batch,
@@ -47,12 +46,13 @@ async function trained(
     }),
     schedule: lateDecay(config.lr, config.lastLr, trial.steps),
     measure: "validation NDCG@10",
-    evaluate: async () => metricsOf(await ranker.ranks(split.validation))["NDCG@10"],
+    evaluate: async () => metricsOf(await ranksUnder(model, split.validation))["NDCG@10"],
     every: config.validateEvery,
     patience: config.patience,
   });
   if (model instanceof Sigma) await keepInsides(trial, model, split.test);
-  return (examples) => ranker.ranks(examples);
+  if (names !== undefined) await keepExamples(trial, model, split.test, names);
+  return (examples) => ranksUnder(model, examples);
 }
 
 const countParameters = (model: Recommender): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
@@ -66,6 +66,24 @@ async function keepInsides(trial: Trial, model: Sigma, test: readonly Example[])
   if (found === undefined) return;
   trial.keep("branch sizes", found.sizes);
   if (found.gate !== undefined) trial.keep("gate", { ...found.gate });
+}
+
+/** What the model recommends to the first test users, by name. */
+async function keepExamples(
+  trial: Trial,
+  model: Recommender,
+  test: readonly Example[],
+  names: readonly string[],
+): Promise<void> {
+  const name = (item: number): string => names[item - 1];
+  const examples = await Promise.all(
+    test.slice(0, 5).map(async ({ history, target }) => ({
+      last: history.slice(-3).map(name),
+      recommended: (await recommend(model, history, 5)).map(({ item }) => name(item)),
+      next: name(target),
+    })),
+  );
+  trial.keep("examples", examples);
 }
 
 function counted(name: Exclude<ArmName, Parameters<typeof makeModel>[0]>, data: SequenceData): RanksOf {

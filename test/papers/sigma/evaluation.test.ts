@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { setBackend, type Tensor, tensor } from "../../../engine/index.ts";
 import { Stream } from "../../../nn/index.ts";
 import { markov, popularity, type Scorer } from "../../../papers/sigma/baselines.ts";
-import { Ranker } from "../../../papers/sigma/evaluate.ts";
+import { ranksUnder } from "../../../papers/sigma/evaluate.ts";
 import { Batches, type Example, leaveLastOut, prefixes, toBatch } from "../../../papers/sigma/interactions.ts";
 import { loadLog } from "../../../papers/sigma/logs.ts";
 import { makeLongShort } from "../../../papers/sigma/long-short.ts";
@@ -150,14 +150,14 @@ describe("batches", () => {
   });
 });
 
-test("a ranker gives each example the rank that the model's scores of it alone give", async () => {
+test("ranking gives each example the rank that the model's scores of it alone give", async () => {
   const model = new GRU4Rec({ items: 12, maxLength: 5, size: 4, hidden: 6 }).initialize(3);
   const random = new Stream(1, "examples");
   const examples = Array.from({ length: 300 }, (): Example => {
     const history = Array.from({ length: 1 + random.integer(8) }, () => 1 + random.integer(11));
     return { history, target: 1 + random.integer(11) };
   });
-  const ranks = await new Ranker(model).ranks(examples);
+  const ranks = await ranksUnder(model, examples);
   expect(ranks).toHaveLength(300);
   model.eval();
   for (const i of [0, 1, 255, 256, 299]) {
@@ -165,7 +165,7 @@ test("a ranker gives each example the rank that the model's scores of it alone g
     const scores = model.forward(tensor([recent], { dtype: "i32" }), tensor([recent.length], { dtype: "i32" }));
     expect(ranks[i]).toBe(rankOfTarget(await scores.data(), examples[i].target));
   }
-  expect(await new Ranker(model).ranks([])).toEqual([]);
+  expect(await ranksUnder(model, [])).toEqual([]);
 });
 
 describe("counts", () => {

@@ -174,7 +174,7 @@ const tiny: SigmaPaperConfig = {
     ...small,
     logs: ["movielens"],
     maxLength: 6,
-    arms: { Mamba4Rec: 1, Markov: 1 },
+    arms: { SIGMA: 1, Markov: 1 },
     steps: 2,
     batch: 8,
     validateEvery: 2,
@@ -218,7 +218,7 @@ describe("a run", () => {
     expect(session.scalars["HR@20"]).toBeGreaterThanOrEqual(session.scalars["HR@10"]);
     const oracle = of(taskNames.sessions, "Oracle").scalars["NDCG@10"];
     expect(oracle).toBeGreaterThan(of(taskNames.sessions, "Popularity").scalars["NDCG@10"]);
-    expect(Object.keys(of(taskNames.movielens, "Mamba4Rec").data.ranks as object)).toEqual([
+    expect(Object.keys(of(taskNames.movielens, "SIGMA").data.ranks as object)).toEqual([
       "last 5",
       "last 10",
       "last 20",
@@ -236,6 +236,7 @@ describe("a run", () => {
       "lines: Mixing weights over training",
       "heatmap: Gate weights by channel",
       "bars: Real log: MovieLens with short memories",
+      "table: Real log: MovieLens with short memories: examples",
       "lines: A step of training against length (C10)",
       "table: Generated sessions: results",
     ])
