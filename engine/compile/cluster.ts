@@ -3,6 +3,7 @@
 
 import { isElementwise, isReduce } from "../graph/vocabulary.ts";
 import { sizeOf } from "../shape.ts";
+import { columnsOf, isColumnSum, rowDomain } from "./columns.ts";
 import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
 import { isOpaque, type Legal } from "./legalize.ts";
 import { isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
@@ -30,24 +31,31 @@ export interface Clustering {
   readonly inline: ReadonlySet<Vertex>;
 }
 
+/** What the kernels of a backend can do. */
+export interface Target {
+  /** Row kernels may add up their rows, in parts: stores with `add`. */
+  readonly columnSums: boolean;
+}
+
 /** Members beyond this gain little and cost registers. */
 const maxMembers = 40;
 
-/** Level of a member: one value per element, or one per row. */
-export function levelOf(vertex: Vertex, domain: Domain): "full" | "kept" {
-  if (isReduce(vertex.op)) return "kept";
+/** Level of a member: one value per element, one per row, or (a column sum) one per place in a row. */
+export function levelOf(vertex: Vertex, domain: Domain): "full" | "kept" | "column" {
+  if (isReduce(vertex.op)) return isColumnSum(vertex, domain) ? "column" : "kept";
   return domain.axes.length > 0 && sizeOf(vertex.shape) !== sizeOf(domain.shape) ? "kept" : "full";
 }
 
-export function cluster(legal: Legal, fuse: boolean): Clustering {
+export function cluster(legal: Legal, fuse: boolean, target: Target): Clustering {
   const inline = new Set<Vertex>();
-  const state = new Fusion(legal, inline);
+  const state = new Fusion(legal, inline, target);
   const uses = findUses(legal);
   for (const vertex of legal.order) {
     if (isMove(vertex)) continue;
     if (isInline(vertex, uses, fuse)) inline.add(vertex);
     else state.add(vertex, fuse);
   }
+  if (fuse) state.joinColumnSums();
   return state.result();
 }
 
@@ -114,9 +122,11 @@ class Fusion {
   readonly #position = new Map<Vertex, number>();
   /** Whether a cluster has members on both sides of a position (before it, and at or after it). */
   readonly #straddled: boolean[];
+  readonly #target: Target;
 
-  constructor(legal: Legal, inline: ReadonlySet<Vertex>) {
+  constructor(legal: Legal, inline: ReadonlySet<Vertex>, target: Target) {
     this.#inline = inline;
+    this.#target = target;
     legal.order.forEach((vertex, i) => {
       this.#position.set(vertex, i);
     });
@@ -132,12 +142,31 @@ class Fusion {
     // The nearest producers first: they are the likeliest to share rows.
     const producers = new Set(dependencies.map((dep) => this.#clusterOf.get(dep.vertex) as Cluster));
     for (const producer of [...producers].sort((a, b) => this.#last(b) - this.#last(a))) {
-      const merged = this.#merge(producer, own);
-      if (merged === undefined) continue;
-      for (const member of merged.members) this.#clusterOf.set(member, merged);
-      this.#straddled.fill(true, this.#at(merged.members[0]) + 1, this.#last(merged) + 1);
-      own = merged;
+      own = this.#join(producer, own) ?? own;
     }
+  }
+
+  /** Column sums that stand alone join a kernel that reads the same rows anyway. */
+  joinColumnSums(): void {
+    const readers = new Map<Vertex, Vertex[]>();
+    for (const [reader, dependencies] of this.#dependencies) {
+      for (const { vertex } of dependencies) readers.set(vertex, [...(readers.get(vertex) ?? []), reader]);
+    }
+    for (const [vertex, own] of this.#clusterOf) {
+      if (own.members.length > 1 || columnsOf(vertex) === undefined) continue;
+      const beside = this.#reads(vertex).flatMap((dep) => readers.get(dep.vertex) ?? []);
+      for (const reader of beside) {
+        if (this.#join(this.#clusterOf.get(reader) as Cluster, own) !== undefined) break;
+      }
+    }
+  }
+
+  #join(a: Cluster, b: Cluster): Cluster | undefined {
+    const merged = this.#merge(a, b);
+    if (merged === undefined) return undefined;
+    for (const member of merged.members) this.#clusterOf.set(member, merged);
+    this.#straddled.fill(true, this.#at(merged.members[0]) + 1, this.#last(merged) + 1);
+    return merged;
   }
 
   result(): Clustering {
@@ -148,6 +177,10 @@ class Fusion {
       dependencies: this.#dependencies,
       inline: this.#inline,
     };
+  }
+
+  #reads(v: Vertex): readonly Dependency[] {
+    return this.#dependencies.get(v) as readonly Dependency[];
   }
 
   #last(c: Cluster): number {
@@ -174,7 +207,8 @@ class Fusion {
   #merge(a: Cluster, b: Cluster): Cluster | undefined {
     if (a === b || !fusible(a) || !fusible(b)) return undefined;
     if (a.members.length + b.members.length > maxMembers) return undefined;
-    const domain = joinDomains(a.domain as Domain, b.domain as Domain) ?? this.#joinKept(a, b);
+    const domain =
+      joinDomains(a.domain as Domain, b.domain as Domain) ?? this.#joinKept(a, b) ?? this.#joinColumns(a, b);
     if (domain === undefined) return undefined;
     const members = [...a.members, ...b.members].sort((p, q) => this.#at(p) - this.#at(q));
     const merged: Cluster = { members, domain };
@@ -191,6 +225,19 @@ class Fusion {
     return map.members.every((v) => sizeOf(v.shape) === keptSize(domain)) ? domain : undefined;
   }
 
+  /** A column sum joins the kernel that makes, or reads, its rows. */
+  #joinColumns(a: Cluster, b: Cluster): Domain | undefined {
+    if (!this.#target.columnSums) return undefined;
+    for (const [rows, { members }] of [[a, b] as const, [b, a] as const]) {
+      const columns = members.length === 1 ? columnsOf(members[0]) : undefined;
+      const domain = columns && joinDomains(rows.domain as Domain, rowDomain(columns));
+      const alike = (v: Vertex) =>
+        !isReduce(v.op) || !isColumnSum(v, domain as Domain) || columnsOf(v)?.rows === columns?.rows;
+      if (domain !== undefined && rows.members.every(alike)) return domain;
+    }
+    return undefined;
+  }
+
   #at(v: Vertex): number {
     return this.#position.get(v) as number;
   }
@@ -199,10 +246,12 @@ class Fusion {
   #meets(member: Vertex, inside: ReadonlySet<Vertex>, domain: Domain): boolean {
     const reader = isReduce(member.op) ? "full" : levelOf(member, domain);
     if (isReduce(member.op) && sizeOf(member.inputs[0].shape) !== sizeOf(domain.shape)) return false;
-    return (this.#dependencies.get(member) as readonly Dependency[]).every((dep) => {
+    return this.#reads(member).every((dep) => {
       if (!inside.has(dep.vertex)) return true;
       if (dep.whole || dep.vertex.part !== undefined) return false;
       const made = levelOf(dep.vertex, domain);
+      // A column sum is complete only after the whole kernel.
+      if (made === "column") return false;
       if (made === reader) return readsItself(dep.access) && sizeOf(dep.vertex.shape) === sizeOf(dep.access[0].shape);
       return reader === "full" && readsOwnRow(domain, dep.access);
     });
@@ -222,12 +271,11 @@ class Fusion {
       seen.add(c);
       stack.push(c);
     };
-    const reads = (v: Vertex) => this.#dependencies.get(v) as readonly Dependency[];
-    for (const v of inside) for (const dep of reads(v)) if (!inside.has(dep.vertex)) push(dep.vertex);
+    for (const v of inside) for (const dep of this.#reads(v)) if (!inside.has(dep.vertex)) push(dep.vertex);
     while (stack.length > 0) {
       const c = stack.pop() as Cluster;
       for (const v of c.members) {
-        for (const dep of reads(v)) {
+        for (const dep of this.#reads(v)) {
           if (inside.has(dep.vertex)) return true;
           push(dep.vertex);
         }

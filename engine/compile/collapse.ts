@@ -16,11 +16,13 @@ const mapAccesses = (stage: Stage, map: (access: Access) => Access): Stage => ({
 
 export function collapse(kernel: LoopKernel): LoopKernel {
   // Without folds every axis is alike: all may merge, and the last one that is left is the row.
-  const folds = kernel.stages.some((stage) => stage.folds.length > 0 || stage.over === "point");
+  const folds = summedOf(kernel) > 0 || kernel.stages.some((stage) => stage.folds.length > 0 || stage.over === "point");
   const merged = mergeAxes(dropOnes(folds ? kernel : { ...kernel, outer: 0 }));
   const outer = folds ? merged.outer : Math.max(0, merged.axes.length - 1);
   return { ...merged, outer, lanes: chooseLanes({ ...merged, outer }) };
 }
+
+const summedOf = (kernel: LoopKernel): number => kernel.summed ?? 0;
 
 /** Rebuilds the kernel over the axes for which `keep` holds (an axis that goes has one index or is merged away). */
 function withoutAxis(kernel: LoopKernel, gone: number, side?: number): LoopKernel {
@@ -41,6 +43,7 @@ function withoutAxis(kernel: LoopKernel, gone: number, side?: number): LoopKerne
     ...kernel,
     axes: shrink(kernel.axes),
     outer: gone < kernel.outer ? kernel.outer - 1 : kernel.outer,
+    summed: gone < kernel.outer && gone >= kernel.outer - summedOf(kernel) ? summedOf(kernel) - 1 : summedOf(kernel),
     stages: kernel.stages.map((stage) => mapAccesses(stage, map)),
   };
 }
@@ -87,10 +90,12 @@ function oneStep(view: View, a: number): boolean {
   });
 }
 
+const addsUp = (kernel: LoopKernel): boolean => kernel.stages.some((stage) => stage.stores.some((store) => store.add));
+
 /** Lanes run along the axis on which more accesses are contiguous: the last row axis, or the last outer axis. */
 function chooseLanes(kernel: LoopKernel): LoopKernel["lanes"] {
   const { axes, outer } = kernel;
-  if (outer === 0 || outer === axes.length) return "row";
+  if (outer === 0 || outer === axes.length || addsUp(kernel)) return "row";
   const contiguous = (axis: number): number =>
     kernel.stages
       .filter((stage) => stage.over === "row")

@@ -18,7 +18,17 @@ export const mapDomain = (shape: Shape): Domain => ({ shape, axes: [] });
 export const keptSize = ({ shape, axes }: Domain): number => sizeOf(shape.filter((_, i) => !axes.includes(i)));
 
 /** Sides with their reduced flag, neighbours of one kind merged: equal for domains that are reshapes of each other. */
-function canonical({ shape, axes }: Domain): string {
+export function canonical(domain: Domain): string {
+  const known = texts.get(domain);
+  if (known !== undefined) return known;
+  const text = canonicalText(domain);
+  texts.set(domain, text);
+  return text;
+}
+
+const texts = new WeakMap<Domain, string>();
+
+function canonicalText({ shape, axes }: Domain): string {
   const runs: { reduced: boolean; side: number }[] = [];
   shape.forEach((side, i) => {
     if (side === 1) return;

@@ -4,7 +4,7 @@ import type { Graph } from "../graph/graph.ts";
 import { isReduce } from "../graph/vocabulary.ts";
 import { selectiveGradients, selectiveResults, selectiveSizes } from "../primitives/index.ts";
 import { sizeOf } from "../shape.ts";
-import { type Cluster, type Clustering, cluster } from "./cluster.ts";
+import { type Cluster, type Clustering, cluster, type Target } from "./cluster.ts";
 import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
 import { kernelKey } from "./key.ts";
 import { isOpaque, type Legal, legalize } from "./legalize.ts";
@@ -18,18 +18,23 @@ import { trimScans } from "./trim.ts";
 import { throughMovement, type Vertex } from "./vertex.ts";
 import { identityAccess } from "./view.ts";
 
+export type { Target } from "./cluster.ts";
 export { explainProgram } from "./explain.ts";
 
-/** Both default to true. Turned off to test that fusion and memory planning change no result. */
 export interface CompileOptions {
+  /** What the kernels may do; by default everything. */
+  readonly target?: Target;
+  /** Both default to true. Turned off to test that fusion and memory planning change no result. */
   readonly fuse?: boolean;
   readonly plan?: boolean;
 }
 
+const everything: Target = { columnSums: true };
+
 /** Compiles a graph to a program of kernels. */
 export function compileGraph(graph: Graph, options: CompileOptions = {}): Program {
   const legal = legalize(trimScans(simplify(graph)));
-  const clustering = cluster(legal, options.fuse ?? true);
+  const clustering = cluster(legal, options.fuse ?? true, options.target ?? everything);
   const unplanned = new Assembly(graph, legal, clustering, options).assemble();
   return { ...unplanned, arena: planMemory(unplanned, options.plan ?? true) };
 }

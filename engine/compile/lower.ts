@@ -5,6 +5,7 @@ import type { ElementwiseOp, ReduceOp } from "../graph/vocabulary.ts";
 import { isReduce } from "../graph/vocabulary.ts";
 import { type Cluster, type Clustering, levelOf } from "./cluster.ts";
 import { collapse } from "./collapse.ts";
+import { type Columns, columnsOf, columnView } from "./columns.ts";
 import type { Domain } from "./domain.ts";
 import type { Fold, Instr, KernelArg, LoopKernel, Stage, Store } from "./ir.ts";
 import { instrKey } from "./key.ts";
@@ -70,6 +71,7 @@ class Lowering {
       kind: "loop",
       axes: this.#space.axes,
       outer: this.#space.outer,
+      summed: this.#space.summed,
       lanes: "row",
       args: this.#args.map(({ arg }) => arg),
       registers: [...this.#registers.keys()].map((v) => v.dtype),
@@ -78,8 +80,12 @@ class Lowering {
     return { kernel, args: this.#args.map(({ buffer }) => buffer) };
   }
 
+  #level(v: Vertex): ReturnType<typeof levelOf> {
+    return levelOf(v, this.#domain);
+  }
+
   #full(v: Vertex): boolean {
-    return levelOf(v, this.#domain) === "full";
+    return this.#level(v) === "full";
   }
 
   #rowStage(pass: number): Stage {
@@ -89,7 +95,11 @@ class Lowering {
     const folds: Fold[] = [];
     const { time, spills } = this.#schedule;
     for (const v of this.#c.members) {
-      if (isReduce(v.op) && time.get(v) === pass) {
+      if (this.#level(v) === "column" && time.get(v) === pass) {
+        const arg = this.arg(this.#buffers.of(v), v.dtype, "write");
+        const access = [columnView(this.#space.axes, columnsOf(v) as Columns)];
+        stores.push({ arg, access, value: stage.value(v.inputs[0], root), add: true });
+      } else if (isReduce(v.op) && time.get(v) === pass) {
         folds.push({ op: v.op as ReduceOp, value: stage.value(v.inputs[0], root), register: this.register(v) });
       } else if (this.#full(v) && this.#stored.has(v) && time.get(v) === pass) {
         stores.push(this.#store(v, stage.value(v, root), this.#space.full));
@@ -106,7 +116,7 @@ class Lowering {
     const stores: Store[] = [];
     const keeps: { value: number; register: number }[] = [];
     for (const v of this.#c.members) {
-      if (this.#full(v) || this.#schedule.time.get(v) !== pass) continue;
+      if (this.#level(v) !== "kept" || this.#schedule.time.get(v) !== pass) continue;
       const value = () => stage.value(v, [this.#space.kept]);
       if (!isReduce(v.op)) keeps.push({ value: value(), register: this.register(v) });
       if (this.#stored.has(v)) stores.push(this.#store(v, value(), this.#space.kept));

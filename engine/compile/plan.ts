@@ -98,7 +98,7 @@ export function overwritable(kernel: LoopKernel | ScanKernel, read: number, writ
   if (bytesPerElement(from.dtype) !== bytesPerElement(to.dtype)) return false;
   if (kernel.kind === "scan") return !(kernel.lag && read === 0);
   const stores = kernel.stages.flatMap((stage) => stage.stores.filter((store) => store.arg === write));
-  if (stores.length !== 1) return false;
+  if (stores.length !== 1 || stores[0].add) return false;
   return kernel.stages.every((stage) =>
     stage.instrs.every((instr) => {
       if (!("arg" in instr) || instr.arg !== read) return true;

@@ -1,13 +1,14 @@
 // Graph -> vertices: shares what is computed twice, folds constants, drops what changes nothing. Exact: NaN, Inf and
 // the sign of zero are never optimised away (x * 0 and x + 0 stay).
 
-import { roundTo } from "../dtype.ts";
+import { isFloat, roundTo } from "../dtype.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Attrs, Node, Op } from "../graph/node.ts";
 import { valueInputs } from "../graph/traverse.ts";
 import { type ElementwiseOp, isElementwise, isMovement, isReduce, type ReduceOp } from "../graph/vocabulary.ts";
 import { integerScalar, primitives } from "../primitives/index.ts";
 import { sameShape, sizeOf, withoutAxes } from "../shape.ts";
+import { columnParts } from "./columns.ts";
 import { Vertex } from "./vertex.ts";
 
 export interface Simplified {
@@ -82,14 +83,10 @@ class Sharing {
 
   /**
    * A few sums of very many terms become many partial sums and then a few: work for several threads, and shorter
-   * chains of rounding. The parts depend on the shape alone.
+   * chains of rounding. So do sums of many rows. The parts depend on the shape alone.
    */
   #stages(op: ReduceOp, x: Vertex, axes: readonly number[], dtype: Vertex["dtype"]): Vertex | undefined {
-    const terms = sizeOf(axes.map((axis) => x.shape[axis]));
-    if (terms < manyTerms || sizeOf(x.shape) / terms > fewSums) return undefined;
-    const [axis, parts] = axes
-      .map((a) => [a, partsOf(x.shape[a])] as const)
-      .reduce((best, other) => (other[1] > best[1] ? other : best));
+    const [axis, parts] = cutOf(op, x, axes);
     if (parts < 4) return undefined;
     const cut = x.shape.toSpliced(axis, 1, parts, x.shape[axis] / parts);
     // The axes of the cut shape, but for the one that counts the parts.
@@ -132,6 +129,17 @@ class Sharing {
         return undefined;
     }
   }
+}
+
+/** Which axis a reduction is cut along, and into how many parts. */
+function cutOf(op: ReduceOp, x: Vertex, axes: readonly number[]): readonly [axis: number, parts: number] {
+  const terms = sizeOf(axes.map((axis) => x.shape[axis]));
+  if (terms >= manyTerms && sizeOf(x.shape) / terms <= fewSums) {
+    return axes
+      .map((axis) => [axis, partsOf(x.shape[axis])] as const)
+      .reduce((best, other) => (other[1] > best[1] ? other : best));
+  }
+  return [0, op === "sum" && isFloat(x.dtype) ? columnParts(x.shape, axes) : 1];
 }
 
 const manyTerms = 1 << 15;

@@ -3,6 +3,7 @@
 import { isReduce } from "../graph/vocabulary.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../shape.ts";
 import type { Cluster } from "./cluster.ts";
+import { type Columns, columnsOf, isColumnSum, summedAxes } from "./columns.ts";
 import { type Domain, keptSize, refine } from "./domain.ts";
 import { isMove, type Vertex, viewOf } from "./vertex.ts";
 import type { View } from "./view.ts";
@@ -11,6 +12,8 @@ export interface Space {
   /** Sides of the outer (kept) axes, then of the row axes. */
   readonly axes: readonly number[];
   readonly outer: number;
+  /** How many of the last outer axes column sums add up. */
+  readonly summed: number;
   /** From an index over all axes to the flat position of a full value, and of a kept one. */
   readonly full: View;
   readonly keptInRow: View;
@@ -34,6 +37,7 @@ export function spaceOf(c: Cluster): Space {
   return {
     axes,
     outer: rows,
+    summed: summedIn(c, axes),
     full: { shape: axes, strides: order.map((i) => strides[i]), offset: 0 },
     keptInRow: { shape: axes, strides: axes.map((_, i) => keptStrides[i] ?? 0), offset: 0 },
     kept: { shape: keptSides, strides: keptStrides, offset: 0 },
@@ -44,10 +48,17 @@ const one: View = { shape: [1], strides: [0], offset: 0 };
 const scalarSpace: Space = {
   axes: [1],
   outer: 0,
+  summed: 0,
   full: one,
   keptInRow: one,
   kept: { shape: [], strides: [], offset: 0 },
 };
+
+/** All column sums of a cluster have the same rows in a part: their number follows from the domain. */
+function summedIn(c: Cluster, axes: readonly number[]): number {
+  const sum = c.members.find((v) => isReduce(v.op) && isColumnSum(v, c.domain as Domain));
+  return sum === undefined ? 0 : summedAxes(axes, columnsOf(sum) as Columns);
+}
 
 /** Cuts the domain's sides wherever a shape met at the same flat position cuts them. */
 function fineSides(c: Cluster, domain: Domain): number[] {

@@ -14,9 +14,11 @@ import {
   lessEqual,
   log1p,
   maximum,
+  minimum,
   mul,
   neg,
   sigmoid,
+  sub,
   tanh,
   where,
 } from "./elementwise.ts";
@@ -48,11 +50,51 @@ export function selu(x: Tensor): Tensor {
 /** -Inf becomes 0: the value of x * gate(x) there, where the product itself would be -Inf * 0. */
 const limitAtMinusInfinity = (x: Tensor): Tensor => where(equal(x, Number.NEGATIVE_INFINITY), 0, x);
 
+/** What multiplies a factor that vanishes first: large enough, and finite. */
+const finite = (x: Tensor): Tensor => minimum(x, 1e4);
+
+/** `slope(value)`, but 0 where x is -Inf. */
+const slopeOf = (x: Tensor, slope: (value: Tensor) => Tensor): Tensor =>
+  where(equal(x, Number.NEGATIVE_INFINITY), 0, slope(limitAtMinusInfinity(x)));
+
+// Gradients as one slope each, a function of x alone: a training step keeps that and nothing else of what is inside.
+
+const siluWithSlope = customGradient(
+  (x: Tensor) => {
+    const value = limitAtMinusInfinity(x);
+    return mul(value, sigmoid(value));
+  },
+  (seed, _output, x) => {
+    const slope = slopeOf(x, (value) => {
+      const gate = sigmoid(value);
+      return mul(gate, add(mul(finite(value), sub(1, gate)), 1));
+    });
+    return [mul(seed, slope)];
+  },
+);
+
 /** x * sigmoid(x), also called swish. */
 export function silu(x: Tensor): Tensor {
-  const value = limitAtMinusInfinity(asFloat(x));
-  return mul(value, sigmoid(value));
+  return siluWithSlope(asFloat(x));
 }
+
+/** P(Z <= x) for a standard normal Z. */
+const normalCdf = (x: Tensor): Tensor => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+
+const geluWithSlope = customGradient(
+  (x: Tensor) => {
+    const value = limitAtMinusInfinity(x);
+    return mul(value, normalCdf(value));
+  },
+  (seed, _output, x) => {
+    const slope = slopeOf(x, (value) => {
+      const near = finite(value);
+      const density = mul(exp(mul(mul(near, near), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return add(normalCdf(value), mul(near, density));
+    });
+    return [mul(seed, slope)];
+  },
+);
 
 export interface GeluOptions {
   /** "tanh" for the approximation of GPT-2; default the exact form with erf. */
@@ -61,9 +103,9 @@ export interface GeluOptions {
 
 /** x * P(Z <= x) for a standard normal Z (Hendrycks & Gimpel 2016). */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  if (options.approximate !== "tanh") return geluWithSlope(asFloat(x));
   const value = limitAtMinusInfinity(asFloat(x));
   const half = mul(value, 0.5);
-  if (options.approximate !== "tanh") return mul(half, add(erf(mul(value, Math.SQRT1_2)), 1));
   const cube = mul(mul(value, value), value);
   return mul(half, add(tanh(mul(add(value, mul(cube, 0.044715)), Math.sqrt(2 / Math.PI))), 1));
 }

@@ -84,19 +84,36 @@ function affine(op: string, x: Tensor, shape: Shape, { weight, bias }: Normalize
   return bias === undefined ? scaled : add(scaled, bias);
 }
 
+/** x about its mean, and 1 / sqrt(variance + eps). */
+function centredAndScale(x: Tensor, axes: readonly number[], eps: number): [Tensor, Tensor] {
+  const centred = sub(x, mean(x, axes, keep));
+  return [centred, rsqrt(add(mean(square(centred), axes, keep), eps))];
+}
+
+/** x or x about its mean times one scale a row, `parts` giving both. */
+function scaled(axes: readonly number[], centre: boolean, parts: (x: Tensor) => readonly [Tensor, Tensor]) {
+  // The gradient in the form that needs both row sums of it at once: s (g - mean g - c s^2 mean(g c)).
+  return customGradient(
+    (x: Tensor) => mul(...parts(x)),
+    (seed, _output, x) => {
+      const [value, scale] = parts(x);
+      const along = mul(square(scale), mean(mul(seed, value), axes, keep));
+      const level = centre ? sub(seed, mean(seed, axes, keep)) : seed;
+      return [mul(scale, sub(level, mul(value, along)))];
+    },
+  );
+}
+
 /** (x - mean) / sqrt(variance + eps) over the last axes, `shape`; then weight and bias (Ba et al. 2016). */
 export function layerNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
   const axes = trailingAxes("layerNorm", x, shape);
-  const value = asFloat(x);
-  const centred = sub(value, mean(value, axes, keep));
-  const spread = mean(square(centred), axes, keep);
-  return affine("layerNorm", mul(centred, rsqrt(add(spread, options.eps ?? 1e-5))), shape, options);
+  const normal = scaled(axes, true, (value) => centredAndScale(value, axes, options.eps ?? 1e-5));
+  return affine("layerNorm", normal(asFloat(x)), shape, options);
 }
 
 /** x / sqrt(mean(x^2) + eps) over the last axes, `shape`; then weight (Zhang & Sennrich 2019). */
 export function rmsNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
   const axes = trailingAxes("rmsNorm", x, shape);
-  const value = asFloat(x);
-  const scale = rsqrt(add(mean(square(value), axes, keep), options.eps ?? 1e-5));
-  return affine("rmsNorm", mul(value, scale), shape, options);
+  const scale = (value: Tensor) => rsqrt(add(mean(square(value), axes, keep), options.eps ?? 1e-5));
+  return affine("rmsNorm", scaled(axes, false, (value) => [value, scale(value)])(asFloat(x)), shape, options);
 }

@@ -37,6 +37,7 @@ export function onDevice(device: Device): GpuBackend {
     residents.add(ref);
     swept.register(storage, ref);
   };
+  const target = { columnSums: false };
   const known = new WeakSet<Storage>();
   const instantiate = (program: Program): GpuExecutable =>
     new GpuExecutable(queue, planProgram(program, { maxArrays: device.maxArrays, tiles: device.tiles }), resident);
@@ -53,7 +54,7 @@ export function onDevice(device: Device): GpuBackend {
       return device.info;
     },
     instantiate,
-    prepare: (graph) => instantiate(compileGraph(graph)),
+    prepare: (graph) => instantiate(compileGraph(graph, { target })),
     async leave() {
       for (const ref of residents) {
         const storage = ref.deref();

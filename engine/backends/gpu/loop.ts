@@ -86,6 +86,7 @@ class LoopLowering {
   }
 
   #store(stage: Stage, store: Store): number {
+    if (store.add) throw new Error("gpu: a column sum is a kernel of its own");
     const [view] = store.access;
     const old = this.#slots[store.arg];
     const length = this.#lengths[store.arg];

@@ -1,11 +1,12 @@
 // The instructions of a stage as code, wherever its loops put them.
 
-import type { Instr, Stage } from "../../compile/ir.ts";
+import type { Instr, Stage, Store } from "../../compile/ir.ts";
+import type { DType } from "../../dtype.ts";
 import { type Gathered, loadVector, sharedOffset, storeVector } from "./access.ts";
 import { applyFn, type Operand } from "./apply.ts";
 import type { Cursor, Slot } from "./cursor.ts";
 import { splatConstant } from "./lanes.ts";
-import type { StagePlan } from "./plan.ts";
+import type { Place, StagePlan } from "./plan.ts";
 import type { Registers } from "./registers.ts";
 import type { Local } from "./vector.ts";
 
@@ -68,9 +69,18 @@ export class Body {
     for (const store of stage.stores) {
       const place = plan.places.get(store);
       if (place === undefined) continue;
-      storeVector(c, place, c.nest.kernel.args[store.arg].dtype, slot, this.value(store.value, slot));
+      const { dtype } = c.nest.kernel.args[store.arg];
+      const value = this.value(store.value, slot);
+      storeVector(c, place, dtype, slot, store.add ? this.added(store, dtype, place, slot, value) : value);
     }
     for (const { value, register } of stage.keeps) registers.write(register, slot, this.value(value, slot));
+  }
+
+  /** What is stored there so far, plus the value. */
+  private added({ arg }: Store, dtype: DType, place: Place, slot: Slot, value: Local): Local {
+    const { v } = this.c;
+    const before = loadVector(this.c, place, { dtype, base: arg, fill: 0 }, slot);
+    return v.op(dtype === "f64" ? "f64x2.add" : "f32x4.add", before, value);
   }
 
   private instruction(instr: Instr, i: number, slot: Slot): Local {

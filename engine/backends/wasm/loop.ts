@@ -1,11 +1,12 @@
 // A loop kernel as one WebAssembly function (base address of each argument, lo, hi): runs its units [lo, hi).
 
 import type { LoopKernel } from "../../compile/ir.ts";
+import { bytesPerElement } from "../../dtype.ts";
 import { Cursor, type Slot } from "./cursor.ts";
 import type { Env } from "./env.ts";
 import type { LaneLoop } from "./loops.ts";
 import { laneAxis, type Nest, nestOf, tileAxis, tileRows, unitCount, type Walk, walksOf } from "./nest.ts";
-import { Planner, type StagePlan } from "./plan.ts";
+import { type Place, Planner, type StagePlan } from "./plan.ts";
 import { LocalRegisters, MemoryRegisters } from "./registers.ts";
 import { emitStage, stageWeight } from "./stage.ts";
 import { emitTile } from "./tile.ts";
@@ -24,6 +25,9 @@ export function emitLoop(env: Env, kernel: LoopKernel, name: string, id: number)
     new LoopEmitter(new Vector(f, env), nest, id).emit();
   });
 }
+
+/** Accumulators of folds that leave enough registers for the rest of a row's code. */
+const accumulators = 4;
 
 /** A unit axis and where the generated code is along it. */
 interface Walking extends Walk {
@@ -55,8 +59,14 @@ class LoopEmitter {
 
   emit(): void {
     const { f } = this.v;
+    const { block } = this.nest;
+    if (block > 1) for (const end of [this.lo, this.hi]) f.get(end).i32(block).op("i32.mul").set(end);
     this.start();
-    const unit = this.unit();
+    const run = this.unit();
+    const unit = () => {
+      this.clearSums();
+      run();
+    };
     f.get(this.lo).get(this.hi).op("i32.lt_u");
     f.if(() =>
       f.loop(() => {
@@ -68,6 +78,25 @@ class LoopEmitter {
         });
       }),
     );
+  }
+
+  /** Sums of a block start at 0. */
+  private clearSums(): void {
+    const { f } = this.v;
+    const { kernel, sides, outer, block } = this.nest;
+    const sums = this.plans.flatMap(({ stage, places }) =>
+      stage.stores.flatMap((store) => (store.add ? [{ store, place: places.get(store) as Place }] : [])),
+    );
+    if (sums.length === 0) return;
+    const elements = sides.slice(outer).reduce((n, side) => n * side, 1);
+    f.get(this.lo).i32(block).op("i32.rem_u").op("i32.eqz");
+    f.if(() => {
+      for (const { store, place } of sums) {
+        const { local, delta } = this.cursor.spot(place.group, place.site.offset, 0);
+        f.get(local).i32(delta).op("i32.add").i32(0);
+        f.i32(elements * bytesPerElement(kernel.args[store.arg].dtype)).memoryFill();
+      }
+    });
   }
 
   /** Sets counters and pointers to unit `lo`. */
@@ -182,7 +211,9 @@ class LoopEmitter {
     const last = nest.sides[laneAxis(nest)] - (pieces - 1) * piece;
     // Light bodies gain up to 1.6 in the first cache levels; heavy ones nothing.
     const wanted = weight <= 10 ? 4 : weight <= 20 ? 2 : 1;
-    const unroll = Math.max(1, Math.min(wanted, most, Math.floor(piece / width)));
+    // Accumulators stay in registers next to what is being computed.
+    const held = Math.floor(accumulators / Math.max(1, plan.stage.folds.length));
+    const unroll = Math.max(1, Math.min(wanted, most, held, Math.floor(piece / width)));
     const span = unroll * width;
     const lastMain = Math.floor(last / span);
     const rest = slots(last - lastMain * span, width).map((slot) => slot.live);

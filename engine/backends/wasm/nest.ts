@@ -33,6 +33,8 @@ export interface Nest {
   readonly sites: ReadonlyMap<Access, Site>;
   /** Sites read across their memory, where units are tiles of several rows; otherwise empty. */
   readonly across: ReadonlySet<Site>;
+  /** Outer indices in a row whose stores with `add` go to the same place: they are one unit of work. */
+  readonly block: number;
   /** Elements of the lane axis that one unit covers, and how many such pieces there are. */
   readonly piece: number;
   readonly pieces: number;
@@ -71,8 +73,11 @@ export function walksOf(nest: Nest): Walk[] {
   return pieces === 1 ? walks : [...walks, { axis: laneAxis(nest), count: pieces, step: piece }];
 }
 
+/** How many times a kernel's innermost walk steps in all. */
+export const stepCount = (nest: Nest): number => walksOf(nest).reduce((n, { count }) => n * count, 1);
+
 /** How many units of work a kernel has; any range of them can run on its own. */
-export const unitCount = (nest: Nest): number => walksOf(nest).reduce((n, { count }) => n * count, 1);
+export const unitCount = (nest: Nest): number => stepCount(nest) / nest.block;
 
 function touchesF64(kernel: LoopKernel): boolean {
   return (
@@ -181,7 +186,9 @@ export function nestOf(kernel: LoopKernel): Nest {
     }
   }
   const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites };
-  const map = isMap(kernel.stages);
+  const { outer: outside, summed = 0 } = kernel;
+  const block = kernel.axes.slice(outside - summed, outside).reduce((n, side) => n * side, 1);
+  const map = summed === 0 && isMap(kernel.stages);
   let { lanes } = kernel;
   // A lone row stage has nothing that tells outer axes from row axes: all but the last left are walked by units.
   const alone = map && kernel.stages.length === 1;
@@ -210,5 +217,5 @@ export function nestOf(kernel: LoopKernel): Nest {
   const across = map && mode === "row" ? acrossSites(kernel.stages, space, width) : new Set<Site>();
   // Folds over no elements still have a result.
   const pieces = piece === 0 ? (map ? 0 : 1) : Math.ceil(side / piece);
-  return { kernel, sides, outer, mode, width, sites, across, piece, pieces };
+  return { kernel, sides, outer, mode, width, sites, across, block, piece, pieces };
 }
