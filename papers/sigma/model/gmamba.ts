@@ -2,10 +2,10 @@
 
 import { softmax, type Tensor } from "../../../engine/index.ts";
 import { Linear, Module, parameter } from "../../../nn/index.ts";
-import { type Focus, focused, type Histories } from "./extent.ts";
+import type { Focus, Histories } from "./extent.ts";
 import { type FeatureExtract, FeatureGRU } from "./feature-gru.ts";
 import { type Directions, type GateName, gates, type SelectiveGate } from "./gate.ts";
-import { PFMamba, type PFMambaOptions } from "./pf-mamba.ts";
+import { PFMamba, type PFMambaOptions, read } from "./pf-mamba.ts";
 
 /** What mixes the positions of histories: [B, L, size] -> the same at the wanted positions. */
 export type Mixer = Module<[histories: Histories, focus: Focus], Tensor>;
@@ -62,10 +62,10 @@ export class GMamba extends Module<[histories: Histories, focus: Focus], Tensor>
 
   /** Z = Dg * M + M of both directions, and F. */
   branches(histories: Histories, focus: Focus): GMambaBranches {
-    const { inputs, outputs } = this.pfMamba.forward(histories);
+    const { inputs, outputs } = this.pfMamba.forward(histories, focus);
     const gate = this.gate?.forward(inputs, focus);
     const gated = (direction: keyof typeof outputs): Tensor => {
-      const m = focused(outputs[direction], focus);
+      const m = outputs[direction];
       return gate === undefined ? m : gate[direction].mul(m).add(m);
     };
     const features = this.features?.forward(histories, focus);
@@ -100,6 +100,6 @@ export class MambaMixer extends Module<[histories: Histories, focus: Focus], Ten
   }
 
   override forward({ x }: Histories, focus: Focus): Tensor {
-    return focused(this.mamba.forward(x), focus);
+    return read(this.mamba, x, focus);
   }
 }

@@ -2,9 +2,10 @@
 
 import { concat, type Tensor } from "../../../engine/index.ts";
 import { Mamba, type MambaOptions, Module } from "../../../nn/index.ts";
-import type { Histories, Sequences } from "./extent.ts";
+import type { Focus, Histories, Sequences } from "./extent.ts";
 import { type FlipMode, flipOrder, reorder } from "./flip.ts";
 import type { Directions } from "./gate.ts";
+import { mambaAtLast } from "./mamba-last.ts";
 
 export interface PFMambaOptions extends MambaOptions {
   /** Default "valid". */
@@ -18,12 +19,12 @@ export interface PFMambaOptions extends MambaOptions {
 /** What each direction read and gave. */
 export interface PFMambaResult {
   readonly inputs: Directions<Sequences>;
-  /** [B, L, size]; the flipped direction's stays in flipped order, as in the release. */
+  /** At the wanted positions; the flipped direction's stays in flipped order, as in the release. */
   readonly outputs: Directions<Tensor>;
 }
 
 /** Histories [B, L, size] -> two readings of the same shape. */
-export class PFMamba extends Module<[histories: Histories], PFMambaResult> {
+export class PFMamba extends Module<[histories: Histories, focus?: Focus], PFMambaResult> {
   readonly mamba: Mamba;
   /** The flipped direction's, where it has its own. */
   readonly flippedMamba: Mamba | undefined;
@@ -39,19 +40,21 @@ export class PFMamba extends Module<[histories: Histories], PFMambaResult> {
     this.kept = kept;
   }
 
-  override forward({ x, real, lengths }: Histories): PFMambaResult {
+  override forward({ x, real, lengths }: Histories, focus?: Focus): PFMambaResult {
     const flipped = this.flip(x, real, lengths);
     const inputs = { forwards: { x, real }, flipped };
-    if (this.flippedMamba !== undefined) {
-      const outputs = { forwards: this.mamba.forward(x), flipped: this.flippedMamba.forward(flipped.x) };
+    const { mamba, flippedMamba } = this;
+    if (flippedMamba !== undefined) {
+      const outputs = { forwards: read(mamba, x, focus), flipped: read(flippedMamba, flipped.x, focus) };
       return { inputs, outputs };
     }
     if (this.flipMode === "off") {
-      const y = this.mamba.forward(x);
+      const y = read(mamba, x, focus);
       return { inputs, outputs: { forwards: y, flipped: y } };
     }
     // Both directions as one batch: half as many steps of the scan wait for each other.
-    const [y, yFlipped] = this.mamba.forward(concat([x, flipped.x], 0)).split(x.shape[0], 0);
+    const both = focus === undefined ? undefined : { lengths: concat([focus.lengths, focus.lengths]) };
+    const [y, yFlipped] = read(mamba, concat([x, flipped.x]), both).split(x.shape[0], 0);
     return { inputs, outputs: { forwards: y, flipped: yFlipped } };
   }
 
@@ -63,3 +66,7 @@ export class PFMamba extends Module<[histories: Histories], PFMambaResult> {
     return { x: reorder(x, order), real: flipMode === "valid" || real === undefined ? real : reorder(real, order) };
   }
 }
+
+/** Mamba at the wanted positions. */
+export const read = (mamba: Mamba, x: Tensor, focus: Focus): Tensor =>
+  focus === undefined ? mamba.forward(x) : mambaAtLast(mamba, x, focus.lengths);

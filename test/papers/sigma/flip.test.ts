@@ -53,7 +53,7 @@ function readOuts(flipMode: FlipMode, length: number, steps: number, users: numb
   const branch = new PFMamba(3, { states: 2, kept: 5, flipMode, dtype: "f64" }).initialize(1);
   const x = normals([users, steps, 3], 7).maskedFill(iota([1, steps, 1], 1).greaterEqual(length), 0);
   const lengths = i32(new Array<number>(users).fill(length));
-  const { outputs } = branch.forward({ x, real: undefined, lengths });
+  const { outputs } = branch.forward({ x, real: undefined, lengths }, undefined);
   return outputs.flipped.select(1, length - 1).toArray() as number[][];
 }
 
@@ -71,7 +71,7 @@ test("tied directions agree wherever the flip changes nothing", () => {
     fc.property(batches, ({ steps, lengths, seed }) => {
       const branch = new PFMamba(2, { states: 2, kept: steps, dtype: "f64" }).initialize(seed);
       const x = normals([lengths.length, steps, 2], seed);
-      const { outputs } = branch.forward({ x, real: undefined, lengths: i32(lengths) });
+      const { outputs } = branch.forward({ x, real: undefined, lengths: i32(lengths) }, undefined);
       close(outputs.flipped, values(outputs.forwards), 1e-13);
     }),
     { numRuns: 10 },

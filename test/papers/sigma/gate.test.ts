@@ -71,7 +71,7 @@ test("a gate of zeros gives Z = 1.5 M, the scalar gate starts there, and off is 
       if (gate === "paper")
         for (const parameter of block.gate?.parameters() ?? []) parameter.copyFrom(zerosOf(parameter));
       const given = histories(size, steps, seed);
-      const { outputs } = block.pfMamba.forward(given);
+      const { outputs } = block.pfMamba.forward(given, undefined);
       const z = block.branches(given, undefined);
       const factor = gate === "off" ? 1 : 1.5;
       close(z.forwards, values(outputs.forwards.mul(factor)), 1e-13);

@@ -105,7 +105,7 @@ test("FE-GRU", () => {
 test.each(["valid", "padded"] as const)("PF-Mamba, flip %s", (flipMode) => {
   const mamba = new PFMamba(1, { states: 1, taps: 2, expand: 1, kept: 1, flipMode, dtype }).initialize(1);
   checkModule(mamba, [x], (input) => {
-    const { outputs } = mamba.forward({ x: input, real, lengths });
+    const { outputs } = mamba.forward({ x: input, real, lengths }, undefined);
     return [outputs.forwards, outputs.flipped];
   });
 });

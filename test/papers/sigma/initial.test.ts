@@ -25,7 +25,7 @@ function branchNorms(init: "mamba" | "recbole"): {
   const { forwards, features } = mixer.branches(histories, undefined);
   const gru = rms(features ?? x);
   return {
-    mamba: rms(mixer.pfMamba.forward(histories).outputs.forwards),
+    mamba: rms(mixer.pfMamba.forward(histories, undefined).outputs.forwards),
     gru,
     ratio: (0.1 * gru) / (0.8 * rms(forwards)),
   };

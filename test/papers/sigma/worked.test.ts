@@ -114,7 +114,7 @@ function block(options: GMambaOptions, weights: Readonly<Record<string, number[]
   expect([...named.keys()].sort()).toEqual(Object.keys(weights).sort());
   for (const [name, numbers] of Object.entries(weights)) named.get(name)?.copyFrom(Float64Array.from(numbers));
   const histories = { x: f64([[[1], [-2], [0.5], [1.5]]]), real: undefined, lengths: i32([4]) };
-  const { inputs, outputs } = model.pfMamba.forward(histories);
+  const { inputs, outputs } = model.pfMamba.forward(histories, undefined);
   return { inputs, outputs, branches: model.branches(histories, undefined), y: model.forward(histories, undefined) };
 }
 
