@@ -5,7 +5,7 @@ import type { Bar, Figure, Line } from "../figures.ts";
 import type { PaperResult } from "../paper.ts";
 import { finished, mean, scalars, standardError } from "../statistics.ts";
 import { isModel } from "./arms.ts";
-import { sweepLabel } from "./claims.ts";
+import { sweepLabel } from "./claims-quality.ts";
 import { difference, gain, ranksOf, slope, timesOf } from "./comparisons.ts";
 import { fixedCutArms, type SigmaPaperConfig, taskNames } from "./config.ts";
 import { insideFigures } from "./figures-inside.ts";

@@ -37,6 +37,7 @@ export async function train(trial: Trial, model: Recommender, options: TrainOpti
     optimizer.step();
     return loss;
   });
+  // biome-ignore lint/suspicious/noFocusedTests: this fit trains, it is no test
   await fit({
     step: ({ ids, lengths, targets }: Batch) => step(ids, lengths, targets),
     batches,
