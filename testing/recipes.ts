@@ -83,7 +83,7 @@ const reduceWith =
 
 const steps: readonly Step[] = [
   (x) => build.neg(x),
-  (x) => build.mul(build.abs(x), build.fill(x, 0.5)),
+  (x, _pool, a) => build.mul(build.abs(x), build.fill(x, [0.5, -0.25, 0.125][a % 3])),
   (x) => build.sqrt(build.abs(x)),
   (x) => build.exp(build.mul(build.tanh(x), build.fill(x, 0.25))),
   (x, pool, a) => build.add(x, partner(x, pool, a)),
@@ -195,6 +195,13 @@ const steps: readonly Step[] = [
     if (b % 3 === 0) return build.apply("cummax", [x], attrs);
     const coefficients = build.mul(build.tanh(partner(x, pool, a)), build.fill(x, 0.5));
     return build.apply("recurrence", [coefficients, x], { ...attrs, lag: b % 5 < 2 });
+  },
+  (x, _pool, a, b) => {
+    // What a scan reads is stored first: kernels alike but for a constant.
+    const axis = axisOf(x, b);
+    if (axis === undefined) return undefined;
+    const scaled = build.mul(x, build.fill(x, [0.5, -0.25, 0.125][a % 3]));
+    return build.apply("cumsum", [scaled], { axis, reverse: a % 2 === 1 });
   },
   (x) =>
     x.shape.length === 0

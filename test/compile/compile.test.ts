@@ -2,10 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { referenceBackend } from "../../engine/backends/reference/index.ts";
 import { compileGraph } from "../../engine/compile/index.ts";
 import type { Program } from "../../engine/compile/ir.ts";
-import { bytesOf } from "../../engine/compile/plan.ts";
 import { dataNode, type Node } from "../../engine/graph/node.ts";
 import { Storage } from "../../engine/graph/storage.ts";
 import { build } from "../../engine/primitives/index.ts";
@@ -14,13 +12,7 @@ import { sizeOf } from "../../engine/shape.ts";
 import { recipes } from "../../testing/index.ts";
 import { interpret } from "../support/interpret.ts";
 import { nodesOf } from "../support/nodes.ts";
-
-function oracle(outputs: readonly Node[]): Float64Array[] {
-  const graph = cutGraph(outputs);
-  const storages = outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
-  referenceBackend().prepare(graph).run(inputStorages(graph), storages);
-  return storages.map((storage) => storage.host as Float64Array);
-}
+import { lifetimes, oracle } from "../support/oracle.ts";
 
 function compiled(outputs: readonly Node[], fuse: boolean, plan = true): { program: Program; values: Float64Array[] } {
   const graph = cutGraph(outputs);
@@ -130,22 +122,3 @@ describe("compileGraph", () => {
     expect(buffers.length).toBe(2);
   });
 });
-
-interface Lifetime {
-  readonly buffer: number;
-  readonly from: number;
-  readonly to: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-function lifetimes(program: Program): Lifetime[] {
-  return program.buffers.flatMap((spec, buffer): Lifetime[] => {
-    const start = program.arena.offsets[buffer];
-    const uses = program.calls.flatMap((call, at) => (call.args.includes(buffer) ? [at] : []));
-    if (program.inputs.includes(buffer)) uses.unshift(-1);
-    if (program.outputs.includes(buffer)) uses.push(program.calls.length);
-    if (start === undefined || uses.length === 0 || spec.length === 0) return [];
-    return [{ buffer, from: uses[0], to: uses[uses.length - 1], start, end: start + bytesOf(spec) }];
-  });
-}
