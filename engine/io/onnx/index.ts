@@ -44,7 +44,8 @@ export class OnnxModel {
 
   /**
    * The outputs by name, for inputs by name. Element types ride on the engine's dtypes: float, float16 and bfloat16 on
-   * f32 (the latter two rounded after each node), double on f64, all integers on i32, bool on bool.
+   * f32 (the latter two rounded after each node), double on f64, all integers on i32, bool on bool. Results in float and
+   * double are lazy, and gradients flow through them; what says how (shapes, axes, indices of loops) is read as it comes.
    * @throws ArgumentError for a missing or unknown input; ShapeError, DTypeError for one that does not fit; an
    * UnsupportedOnnxError that names operator, version and attribute; an OnnxNodeError around an error of the engine
    */

@@ -232,3 +232,12 @@ test("Scan carries a state, takes sequences along any axis and in either directi
     ),
     { numRuns: 15 },
   ));
+
+test("gradients flow through a model to its inputs, as through any other operations", async () => {
+  const loaded = await loadOnnx(golden);
+  const x = tensor([[1, 2]], { requiresGrad: true });
+  const { y } = await loaded.run({ x });
+  y.sum().backward();
+  // Half the sums of the columns of W.
+  expect(x.grad?.toArray()).toEqual([[4.5, 6]]);
+});

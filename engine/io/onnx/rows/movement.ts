@@ -4,9 +4,8 @@ import { tensor } from "../../../ops/create.ts";
 import { indexSelect, tril, triu } from "../../../ops/indexing.ts";
 import { concat } from "../../../ops/joining.ts";
 import { broadcastTo, permute, reshape, squeeze, tile, unsqueeze } from "../../../ops/movement.ts";
-import { type AxisSlice, slice, split } from "../../../ops/slicing.ts";
+import { type AxisSlice, pad, slice, split } from "../../../ops/slicing.ts";
 import { broadcastShapes, resolveAxes, resolveAxis, sizeOf } from "../../../shape.ts";
-import type { Tensor } from "../../../tensor.ts";
 import type { Row } from "../call.ts";
 import { elementType } from "../element-types.ts";
 import { hostValue } from "../values.ts";
@@ -149,19 +148,14 @@ const centerCropPad = moved(async (x, call) => {
       x.shape.map((_, i) => i),
     )
     .map((axis) => resolveAxis(call.where, axis, x.rank));
-  return axes.reduce((value, axis, i) => {
-    const [have, want] = [value.shape[axis], shape[i]];
-    const before = Math.floor(Math.abs(have - want) / 2);
-    const whole = value.shape.map((): AxisSlice => null);
-    if (want <= have) return slice(value, whole.with(axis, [before, before + want]));
-    return around(value, axis, before, want - have - before);
-  }, x);
+  const widths = x.shape.map((): [number, number] => [0, 0]);
+  axes.forEach((axis, i) => {
+    const more = shape[i] - x.shape[axis];
+    const before = Math.sign(more) * Math.floor(Math.abs(more) / 2);
+    widths[axis] = [before, more - before];
+  });
+  return pad(x, widths);
 });
-
-function around(x: Tensor, axis: number, before: number, after: number): Tensor {
-  const empty = (side: number): Tensor => broadcastTo(tensor(0, { dtype: x.dtype }), x.shape.with(axis, side));
-  return concat([empty(before), x, empty(after)], axis);
-}
 
 const identity: Row = (call) => call.input(0);
 
