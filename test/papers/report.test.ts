@@ -91,6 +91,7 @@ describe("figures at their limits", () => {
   it.each<Figure>([
     { kind: "lines", ...axes, lines: [{ label: "a", seeds: [[{ x: 1, y: 1 }]] }] },
     { kind: "lines", ...axes, yScale: "log", lines: [{ label: "a", seeds: [[{ x: 1, y: 1 }], [{ x: 2, y: 0.5 }]] }] },
+    { kind: "lines", ...axes, xScale: "log", yScale: "log", lines: [{ label: "a", seeds: [[{ x: 50, y: 2 }]] }] },
     { kind: "bars", ...axes, bars: [{ label: "a", value: 0 }] },
     { kind: "heatmap", ...text, rows: "r", columns: "c", panels: [{ title: "zero", values: [[0]] }] },
     { kind: "heatmap", ...text, rows: "r", columns: "c", panels: [{ title: "signed", values: [[-1, 2, 0]] }] },
@@ -100,6 +101,24 @@ describe("figures at their limits", () => {
     expect(drawFigure(figure).text).toMatch(/<svg/);
     expect(drawFigure(figure).text).not.toMatch(/NaN|Infinity|undefined/);
   });
+});
+
+it("draws a power as a straight line on logarithmic axes", () => {
+  const points = [1, 10, 100].map((x) => ({ x, y: x ** 2 }));
+  const drawn = drawFigure({
+    kind: "lines",
+    title: "t",
+    caption: "c",
+    x: "x",
+    y: "y",
+    xScale: "log",
+    yScale: "log",
+    lines: [{ label: "a", seeds: [points] }],
+  });
+  const path = /<path[^>]*d="M([^"]*)"/.exec(drawn.text)?.[1] ?? "";
+  const [first, middle, last] = path.split("L").map((pair) => pair.split(",").map(Number));
+  expect(middle[0]).toBeCloseTo((first[0] + last[0]) / 2, 1);
+  expect(middle[1]).toBeCloseTo((first[1] + last[1]) / 2, 1);
 });
 
 describe("pieces", () => {
