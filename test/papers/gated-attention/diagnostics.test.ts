@@ -17,7 +17,7 @@ import {
 } from "../../../papers/gated-attention/diagnostics.ts";
 import { TransformerLM } from "../../../papers/gated-attention/model.ts";
 import { close, f64, normals, values } from "../../nn/tools.ts";
-import { attentionOf, randomIds, tinyOptions } from "./tools.ts";
+import { attentionOf, randomIds, setParameter, tinyOptions } from "./tools.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -125,6 +125,8 @@ test("statistics and histogram of scores", () => {
 
 test("sparsity of Y: before, after, and scaled by the mean score alone", () => {
   const layer = attentionOf({ ...tinyOptions("g1-elementwise"), initStd: 0.05 }, 3);
+  // Scores far from their mean: the gate does more than rescale.
+  setParameter(layer, "gate.proj.weight", values(normals([8, 4], 9).mul(6)));
   const trace = layer.inspect(normals([2, 5, 4], 1));
   const { scores, sdpaOutput, gatedOutput } = trace;
   if (scores === undefined) throw new Error("no scores");
@@ -153,6 +155,7 @@ test("sparsity of Y: before, after, and scaled by the mean score alone", () => {
   );
   // The sizes are such that the shares tell something.
   expect(found.sparsityBefore.dataSync()[0]).toBeGreaterThan(0);
+  expect(values(found.sparsityControl)).not.toEqual(values(found.sparsityAfter));
   close(outputSparsity(trace, undefined).sparsityControl, values(found.sparsityBefore), 1e-12);
 });
 

@@ -39,6 +39,10 @@ describe("rows", () => {
     const g = gate(1);
     const group = (a: number, b: number) => [q(a, 0), q(a, 1), q(b, 0), q(b, 1), g(a, 0), g(b, 0)];
     expect(fusedRows("grouped", { ...sizes, width: 1 })).toEqual([...group(0, 1), ...group(2, 3)]);
+    // Six heads that share three keys, and six that share two.
+    const wide = (nKvHeads: number): number[] => fusedRows("grouped", { nHeads: 6, nKvHeads, headDim: 1, width: 1 });
+    expect(wide(3)).toEqual([0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
+    expect(wide(2)).toEqual([0, 1, 2, 6, 7, 8, 3, 4, 5, 9, 10, 11]);
     // As published: gates of the first group are rows 4 and 5, of the second 10 and 11.
     expect([4, 5, 10, 11].map((row) => fusedRows("grouped", { ...sizes, width: 1 })[row])).toEqual([8, 9, 10, 11]);
   });
@@ -172,6 +176,8 @@ describe("files with Qwen3's names", () => {
     expect(file["model.layers.0.mlp.experts.5.down_proj.weight"].shape).toEqual([4, 2]);
     expect(file["model.layers.0.mlp.gate.weight"].shape).toEqual([6, 4]);
     expect(file["lm_head.weight"].shape).toEqual([7, 4]);
+    const stacked = Object.keys(file).filter((name) => /mlp\.(gate|up|down)_proj/.test(name));
+    expect(stacked).toEqual([]);
     const tied = new TransformerLM(tinyOptions("baseline"));
     const narrow = Object.entries(await publishedState(tied)).map(([name, x]) => [name, x.cast("f32")] as const);
     const repeated = { ...Object.fromEntries(narrow), "lm_head.weight": narrow[0][1] };

@@ -254,6 +254,8 @@ test("positions may all be shifted: RoPE knows distances alone", () => {
       const x = normals([1, 4, 4], seed);
       const moved = layer.forward(x, { positions: iota([4]).add(shift) });
       close(moved, values(layer.forward(x)), 1e-10);
+      const stretched = layer.forward(x, { positions: iota([4]).mul(2) });
+      expect(stretched.sub(moved).abs().max().item()).toBeGreaterThan(1e-6);
     }),
     { numRuns: 20 },
   );

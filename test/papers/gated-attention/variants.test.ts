@@ -39,14 +39,15 @@ test("the layer is what the loops say, for every variant with and without norm, 
     gateInputDims: fc.constantFrom(undefined, 3),
     nKvHeads: fc.constantFrom(1, 2, 4),
     headDim: fc.constantFrom(2, 4),
+    control: fc.constantFrom("none" as const, "silu" as const, "rmsnorm" as const),
   });
   const check = (variant: VariantName, seed: number, steps: number, { gateBias, ...rest }: TransformerLMSettings) => {
     const free = tinyOptions(variant).gate?.inputIndependent === true;
     const options = tinyOptions(variant, { ...rest, nHeads: 4, ...(free ? {} : { gateBias }) });
     if (options.nHeads % options.nKvHeads !== 0) return;
     const layer = attentionOf(options, seed);
-    for (const [own, p] of layer.namedParameters())
-      if (/norm|logits|bias/i.test(own)) setParameter(layer, own, values(normals(p.shape, seed)));
+    for (const [i, [own, p]] of layer.namedParameters().entries())
+      if (/norm|logits|bias/i.test(own)) setParameter(layer, own, values(normals(p.shape, 100 * seed + i)));
     const x = normals([2, steps, options.dModel], seed);
     const rows = x.toArray() as number[][][];
     close(layer.forward(x), rows.map((row) => attentionByLoops(layer, options, row)).flat(2), 1e-11);
