@@ -100,3 +100,30 @@ test("a decoder with tied embeddings writes with its caches what it would write 
   expect(next.traces).toBe(2);
   expect(nn.summary(model)).toMatch(/^Decoder\nname .*\nembedding.weight +f64 +\[7, 4\] +28\n/);
 });
+
+test("a cache that is full says so, in a compiled step too", () => {
+  const attention = new nn.MultiHeadAttention(2, { heads: 1, causal: true });
+  const full = /index 2 is out of range for an axis of 2/;
+  for (const wrap of [(fn: (x: Tensor) => Tensor) => fn, (fn: (x: Tensor) => Tensor) => compile(fn)]) {
+    const cache = new nn.KVCache({ batch: 1, heads: 1, capacity: 2, size: 2 });
+    const step = wrap((x) => attention.forward(x, { cache }));
+    const token = normals([1, 1, 2], 0).cast("f32");
+    step(token).dataSync();
+    step(token).dataSync();
+    expect(() => step(token).dataSync()).toThrow(full);
+    cache.clear();
+    step(token).dataSync();
+  }
+});
+
+test("feed-forward networks start as they are told", () => {
+  const weightInit = nn.init.constant(0.25);
+  for (const network of [new nn.FeedForward(2, 3, { weightInit }), new nn.GatedFeedForward(2, 3, { weightInit })]) {
+    const weights = network
+      .initialize(1)
+      .namedParameters()
+      .filter(([name]) => name.endsWith("weight"));
+    expect(weights.flatMap(([, weight]) => values(weight)).every((value) => value === 0.25)).toBe(true);
+    expect(weights.length).toBe(network instanceof nn.FeedForward ? 2 : 3);
+  }
+});
