@@ -47,8 +47,9 @@ function biasOf(call: Call, q: Tensor, keys: number, past: number): Tensor | und
   const [batch, queries] = [q.shape[0], q.shape[2]];
   const lengths = call.maybeTensor(6);
   const terms: Tensor[] = [];
-  const hide = (visible: Tensor): number =>
+  const hide = (visible: Tensor): void => {
     terms.push(where(visible, filled([], q.dtype, 0), filled([], q.dtype, hidden)));
+  };
   const mask = call.maybeTensor(3);
   if (mask !== undefined) {
     const short = keys - mask.shape[mask.rank - 1];

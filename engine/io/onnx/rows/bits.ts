@@ -2,7 +2,7 @@
 
 import { cast, trunc } from "../../../ops/elementwise.ts";
 import { broadcastTo } from "../../../ops/movement.ts";
-import { broadcastShapes } from "../../../shape.ts";
+import { broadcastShapes, sizeOf } from "../../../shape.ts";
 import type { Call, Output, Row } from "../call.ts";
 import { type ElementType, elementType, isWide } from "../element-types.ts";
 import { bitsOfMini, miniFromBits, roundToMini, saturateToMini } from "../mini-floats.ts";
@@ -24,7 +24,7 @@ const positionsOf = (shape: readonly number[]) =>
   hostValue(
     elementType("int32"),
     shape,
-    Array.from({ length: shape.reduce((n, side) => n * side, 1) }, (_, i) => i),
+    Array.from({ length: sizeOf(shape) }, (_, i) => i),
   ).tensor;
 
 /** The integer whose low bits these are. */
@@ -46,6 +46,7 @@ const bitwise =
 /** Amounts below 0 or beyond the width leave what the sign alone fills in. */
 const shift: Row = (call) => {
   const { bits } = call.input(0).type;
+  call.needed(call.string("direction"), "attribute direction");
   const width = BigInt(bits);
   const inside = (by: bigint): boolean => by >= 0n && by < width;
   const left = (a: bigint, by: bigint): bigint => (inside(by) ? a << by : 0n);

@@ -2,16 +2,17 @@
 
 import { arange, eye, tensor } from "../../../ops/create.ts";
 import { add, cast, cos, equal, less, mul, sub, where } from "../../../ops/elementwise.ts";
-import { reshape, unsqueeze } from "../../../ops/movement.ts";
-import { filled, positions } from "../../../ops/operand.ts";
+import { broadcastTo, reshape, unsqueeze } from "../../../ops/movement.ts";
+import { positions } from "../../../ops/operand.ts";
+import { select } from "../../../ops/slicing.ts";
 import { resolveAxis } from "../../../shape.ts";
-import type { Tensor } from "../../../tensor.ts";
 import type { Row } from "../call.ts";
 import { elementType } from "../element-types.ts";
-import { hostValue, type Value } from "../values.ts";
+import { hostValue, integerValue, type Value } from "../values.ts";
 
 const constant: Row = (call) => {
-  const whole = (values: readonly number[], shape: number[]): Value => hostValue(elementType("int64"), shape, values);
+  const whole = (values: readonly number[], shape: number[]): Value =>
+    integerValue(elementType("int64"), shape, values.map(BigInt));
   const real = (values: readonly number[], shape: number[]): Value => hostValue(elementType("float"), shape, values);
   const [value, int, ints] = [call.constant("value"), call.int("value_int"), call.ints("value_ints")];
   const [float, floats] = [call.float("value_float"), call.floats("value_floats")];
@@ -26,8 +27,7 @@ const constant: Row = (call) => {
 const constantOfShape: Row = async (call) => {
   const shape = await call.integers(0);
   const value = call.constant("value") ?? hostValue(elementType("float"), [1], [0]);
-  const [number] = Array.from(await value.numbers());
-  return call.kept(value.type, filled(shape, value.type.dtype, number));
+  return call.kept(value.type, broadcastTo(reshape(value.tensor, []), shape));
 };
 
 const range: Row = async (call) => {
@@ -53,15 +53,13 @@ const oneHotRow: Row = async (call) => {
   const index = call.tensor(0);
   const depth = await call.scalar(1);
   const values = call.input(2);
-  const [off, on] = Array.from(await values.numbers());
+  const [off, on] = [0, 1].map((i) => select(values.tensor, 0, i));
   const axis = resolveAxis(call.where, call.int("axis", -1), index.rank + 1);
   const wrapped = where(less(index, 0), add(index, depth), index);
   const shape = [...index.shape.slice(0, axis), depth, ...index.shape.slice(axis)];
   const hit = equal(unsqueeze(wrapped, axis), positions(shape, axis));
-  return call.kept(values.type, where(hit, scalarOf(on, values), scalarOf(off, values)));
+  return call.kept(values.type, where(hit, on, off));
 };
-
-const scalarOf = (value: number, like: Value): Tensor => tensor(value, { dtype: like.type.dtype });
 
 /** a - b cos(2 pi n / N) + c cos(4 pi n / N): symmetric (N = size - 1) or periodic (N = size). */
 const cosineWindow =

@@ -1,6 +1,5 @@
 // Elements read by number: gathers, the largest, what is not zero, what is not a repeat.
 
-import { tensor } from "../../../ops/create.ts";
 import { add, less, where } from "../../../ops/elementwise.ts";
 import { gather, indexSelect } from "../../../ops/indexing.ts";
 import { flatten, reshape } from "../../../ops/movement.ts";
@@ -10,11 +9,11 @@ import type { Tensor } from "../../../tensor.ts";
 import type { Call, Output, Row } from "../call.ts";
 import { elementType } from "../element-types.ts";
 import { hostValue, type Value } from "../values.ts";
+import { indexOf } from "./kinds.ts";
 
 /** Negative numbers count from the end. */
 export const fromEnd = (index: Tensor, side: number): Tensor => where(less(index, 0), add(index, side), index);
 
-const whole = (values: readonly number[]): Tensor => tensor([...values], { dtype: "i32", shape: [values.length] });
 const positions64 = (shape: Shape, values: ArrayLike<number>): Value => hostValue(elementType("int64"), shape, values);
 
 const gatherRow: Row = (call) => {
@@ -54,7 +53,7 @@ const gatherND: Row = async (call) => {
   const rows = places.map((place, i) => Math.floor(i / Math.max(1, perBatch)) * sizeOf(sides) + place);
   const rest = x.shape.slice(batch + k);
   const table = reshape(x.tensor, [sizeOf(x.shape.slice(0, batch + k)), ...rest]);
-  return call.kept(0, reshape(indexSelect(table, 0, whole(rows)), [...index.shape.slice(0, -1), ...rest]));
+  return call.kept(0, reshape(indexSelect(table, 0, indexOf(rows)), [...index.shape.slice(0, -1), ...rest]));
 };
 
 /** k is an attribute before opset 10. */
@@ -78,7 +77,7 @@ const nonZero: Row = async (call) => {
 
 const compress: Row = async (call) => {
   const condition = Array.from(await call.input(1).numbers());
-  const chosen = whole(condition.flatMap((value, i) => (value !== 0 ? [i] : [])));
+  const chosen = indexOf(condition.flatMap((value, i) => (value !== 0 ? [i] : [])));
   const axis = call.int("axis");
   const x = call.tensor(0);
   return call.kept(0, axis === undefined ? indexSelect(flatten(x), 0, chosen) : indexSelect(x, axis, chosen));
@@ -118,7 +117,7 @@ const unique: Row = async (call): Promise<Awaited<Output>> => {
   });
   const firsts = groups.map((group) => group[0]);
   return [
-    call.kept(0, indexSelect(x, at, whole(firsts))),
+    call.kept(0, indexSelect(x, at, indexOf(firsts))),
     positions64([firsts.length], firsts),
     positions64([inverse.length], inverse),
     positions64(

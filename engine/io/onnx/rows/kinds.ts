@@ -1,6 +1,7 @@
 // Kinds of rows: what most operators of a family share, so that a row says only what is its own.
 
 import { ArgumentError } from "../../../errors.ts";
+import { tensor } from "../../../ops/create.ts";
 import { reshape } from "../../../ops/movement.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
@@ -10,6 +11,10 @@ export const unary =
   (fn: (x: Tensor, call: Call) => Tensor): Row =>
   (call) =>
     call.as(0, fn(call.input(0).exact, call));
+
+/** Positions known on the host, as an index. */
+export const indexOf = (values: readonly number[]): Tensor =>
+  tensor(Int32Array.from(values), { shape: [values.length] });
 
 /** [C] beside [N, C, ...sides]. */
 export const alongChannels = (x: Tensor, rank: number): Tensor =>

@@ -1,6 +1,5 @@
 // Operators that move elements: other shapes and orders, parts, and tensors joined.
 
-import { tensor } from "../../../ops/create.ts";
 import { indexSelect, tril, triu } from "../../../ops/indexing.ts";
 import { concat } from "../../../ops/joining.ts";
 import { broadcastTo, permute, reshape, squeeze, tile, unsqueeze } from "../../../ops/movement.ts";
@@ -9,7 +8,7 @@ import { broadcastShapes, resolveAxes, resolveAxis, sizeOf } from "../../../shap
 import type { Row } from "../call.ts";
 import { elementType } from "../element-types.ts";
 import { hostValue } from "../values.ts";
-import { moved } from "./kinds.ts";
+import { indexOf, moved } from "./kinds.ts";
 
 const reshapeRow = moved(async (x, call) => {
   const to = call.opset < 5 ? call.needed(call.ints("shape"), "attribute shape") : await call.integers(1);
@@ -134,7 +133,7 @@ const reverseSequence = moved(async (x, call) => {
       x.shape.map((_, i) => (i === batch ? ([b, b + 1] as const) : null)),
     );
     const order = Array.from({ length: x.shape[time] }, (_, i) => (i < length ? length - 1 - i : i));
-    return indexSelect(row, time, tensor(order, { dtype: "i32" }));
+    return indexSelect(row, time, indexOf(order));
   });
   return concat(rows, batch);
 });

@@ -1,11 +1,11 @@
 // Pad, by what fills the border. Along one axis after the other, as the modes are defined.
 
-import { tensor } from "../../../ops/create.ts";
 import { indexSelect } from "../../../ops/indexing.ts";
 import { pad } from "../../../ops/slicing.ts";
 import { resolveAxis } from "../../../shape.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
+import { indexOf } from "./kinds.ts";
 
 /** Which of `side` elements stands at place i, which may lie before 0 or beyond the end. */
 const sources: Readonly<Record<string, (i: number, side: number) => number>> = {
@@ -25,7 +25,7 @@ export function padBy(x: Tensor, widths: readonly (readonly [number, number])[],
     if (before === 0 && after === 0) return value;
     const side = value.shape[axis];
     const order = Array.from({ length: before + side + after }, (_, i) => source(i - before, side));
-    return indexSelect(value, axis, tensor(order, { dtype: "i32" }));
+    return indexSelect(value, axis, indexOf(order));
   }, x);
 }
 

@@ -86,22 +86,18 @@ const quantizedMatMul: Row = async (call) => {
   return quantizeTo(zero.type, add(round(y), zero.tensor), true);
 };
 
+/** One number for all, or one per channel beside a tensor of this rank whose channels are its second axis. */
+const perChannel = (part: Tensor, rank: number): Tensor =>
+  part.size === 1 ? reshape(part, []) : alongChannels(part, rank);
+
 /** A convolution of quantised x and weights (with a scale per output channel or one for all), quantised. */
 const quantizedConv: Row = (call) => {
-  const along = (part: Tensor, rank: number): Tensor =>
-    part.size === 1 ? reshape(part, []) : alongChannels(part, rank);
   const [x, w] = [call.tensor(0), call.tensor(3)];
-  const centredW = sub(
-    w,
-    call.tensor(5).size === 1 ? reshape(call.tensor(5), []) : alongChannels(call.tensor(5), w.rank + 1),
-  );
-  const total = convolve(
-    call,
-    cast(sub(x, along(call.tensor(2), x.rank)), "f64"),
-    cast(centredW, "f64"),
-    call.maybeTensor(8),
-  );
-  const scale = mul(cast(call.tensor(1), "f64"), cast(along(call.tensor(4), x.rank), "f64"));
+  const left = sub(x, perChannel(call.tensor(2), x.rank));
+  // The output channels are the weight's first axis: the second of one with an axis before it.
+  const right = sub(w, perChannel(call.tensor(5), w.rank + 1));
+  const total = convolve(call, cast(left, "f64"), cast(right, "f64"), call.maybeTensor(8));
+  const scale = mul(cast(call.tensor(1), "f64"), cast(perChannel(call.tensor(4), x.rank), "f64"));
   const zero = call.input(7);
   const y = div(mul(total, scale), cast(call.tensor(6), "f64"));
   return quantizeTo(zero.type, add(round(y), zero.tensor), true);

@@ -9,6 +9,7 @@ import { moveAxis } from "../../../ops/movement.ts";
 import { resolveAxis } from "../../../shape.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Call, Row } from "../call.ts";
+import { indexOf } from "./kinds.ts";
 
 const transformations = [
   "half_pixel",
@@ -151,7 +152,7 @@ async function resizeBy(call: Call, lines: readonly Line[], how: Transformation)
     const chosen = places.map((place) => Math.min(Math.max(round(place), 0), line.side - 1));
     const resized =
       mode === "nearest"
-        ? indexSelect(value, line.axis, tensor(chosen, { dtype: "i32", shape: [chosen.length] }))
+        ? indexSelect(value, line.axis, indexOf(chosen))
         : alongAxis(value, line.axis, weightsOf(line, from, interpolation), line.outputs);
     if (how !== "tf_crop_and_resize") return resized;
     const beyond = places.map((place) => place < 0 || place > line.side - 1);
@@ -184,7 +185,7 @@ async function resizeDown(call: Call, lines: readonly Line[]): Promise<Tensor> {
       return alongAxis(value, line.axis, weightsOf(line, from, plain), line.outputs);
     }
     const chosen = Array.from({ length: line.outputs }, (_, y) => Math.min(Math.floor(from(y)), line.side - 1));
-    return indexSelect(value, line.axis, tensor(chosen, { dtype: "i32", shape: [chosen.length] }));
+    return indexSelect(value, line.axis, indexOf(chosen));
   }, x);
 }
 

@@ -1,13 +1,14 @@
 // Elements written by number: scatters with every reduction of ONNX.
 
 import { tensor } from "../../../ops/create.ts";
-import { equal, maximum, minimum, mul, where } from "../../../ops/elementwise.ts";
+import { maximum, minimum, mul, where } from "../../../ops/elementwise.ts";
 import { indexSelect, scatterAdd } from "../../../ops/indexing.ts";
 import { broadcastTo, flatten, reshape } from "../../../ops/movement.ts";
 import { contiguousStrides, resolveAxis, sizeOf } from "../../../shape.ts";
 import type { Tensor } from "../../../tensor.ts";
 import type { Row } from "../call.ts";
 import { flatPlaces } from "./indexing.ts";
+import { indexOf } from "./kinds.ts";
 
 const reductions = ["none", "add", "mul", "max", "min"] as const;
 type Reduction = (typeof reductions)[number];
@@ -18,31 +19,27 @@ const combine: Readonly<Record<Exclude<Reduction, "none" | "add">, (x: Tensor, y
   min: minimum,
 };
 
-const whole = (values: readonly number[]): Tensor => tensor([...values], { dtype: "i32", shape: [values.length] });
-
 /**
  * x [rows, rest] with updates [n, rest] reduced into the rows `places` names. The engine adds; the other reductions run
  * in rounds in which no row is met twice, so that each is a gather, an operation and a write.
  */
 function scatterRows(x: Tensor, places: readonly number[], updates: Tensor, reduction: Reduction): Tensor {
-  if (reduction === "add" && x.dtype !== "bool") return addRows(x, places, updates);
+  if (reduction === "add") return addRows(x, places, updates);
   return roundsOf(places).reduce((value, round) => {
     const targets = round.map((i) => places[i]);
-    const chosen = indexSelect(updates, 0, whole(round));
-    const fresh =
-      reduction === "none" || reduction === "add"
-        ? chosen
-        : combine[reduction](indexSelect(value, 0, whole(targets)), chosen);
+    const chosen = indexSelect(updates, 0, indexOf(round));
+    const fresh = reduction === "none" ? chosen : combine[reduction](indexSelect(value, 0, indexOf(targets)), chosen);
     // Row r of the result is fresh[source[r]] where it was written, value[r] elsewhere.
     const source = new Array<number>(value.shape[0]).fill(-1);
     targets.forEach((target, i) => {
       source[target] = i;
     });
-    const from = whole(source.map((i) => Math.max(i, 0)));
-    const written = reshape(equal(whole(source.map((i) => (i < 0 ? 0 : 1))), 1), [
-      source.length,
-      ...x.shape.slice(1).map(() => 1),
-    ]);
+    const from = indexOf(source.map((i) => Math.max(i, 0)));
+    const column = [source.length, ...x.shape.slice(1).map(() => 1)];
+    const written = tensor(
+      Uint8Array.from(source, (i) => Number(i >= 0)),
+      { shape: column, dtype: "bool" },
+    );
     return where(written, indexSelect(fresh, 0, from), value);
   }, x);
 }
@@ -50,7 +47,7 @@ function scatterRows(x: Tensor, places: readonly number[], updates: Tensor, redu
 function addRows(x: Tensor, places: readonly number[], updates: Tensor): Tensor {
   const width = sizeOf(x.shape.slice(1));
   const flat = reshape(x, [x.shape[0], width]);
-  const index = broadcastTo(reshape(whole(places), [places.length, 1]), [places.length, width]);
+  const index = broadcastTo(reshape(indexOf(places), [places.length, 1]), [places.length, width]);
   return reshape(scatterAdd(flat, 0, index, reshape(updates, [places.length, width])), x.shape);
 }
 
