@@ -167,6 +167,8 @@ class Planner {
 
   /** The slot of an argument. Writers of a part see what is there already. */
   #read(buffer: number, mode: string): number | undefined {
+    // Nobody writes what has no elements; whoever reads it gets none.
+    if (this.#program.buffers[buffer].length === 0) this.#slots[buffer] ??= this.#steps.slot(0);
     if (!this.#host.buffers.has(buffer) || mode === "write") return this.#slots[buffer];
     const slot = this.#steps.slot(this.#program.buffers[buffer].length);
     this.#uploads.push({ slot, buffer, after: this.#hostCalls.length });
