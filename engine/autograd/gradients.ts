@@ -38,15 +38,25 @@ export function gradientsOfAll(
     (node) => (node.tracked && !ends.has(node) ? node.inputs : []),
   );
   const useful = dependents(order, targets);
-  const sums = new Map<Node, Node>();
+  const given = new Map<Node, Node[]>();
   const give = (node: Node, share: Node): void => {
-    const sum = sums.get(node);
-    sums.set(node, sum === undefined ? share : added(sum, share));
+    const shares = given.get(node);
+    if (shares === undefined) given.set(node, [share]);
+    else shares.push(share);
+  };
+  const sums = new Map<Node, Node>();
+  const sumOf = (node: Node): Node | undefined => {
+    const shares = given.get(node);
+    if (shares === undefined) return undefined;
+    const sum = sums.get(node) ?? joined(shares).reduce(added);
+    sums.set(node, sum);
+    return sum;
   };
   for (const [output, seed] of outputs) give(output, seed);
   for (const node of order.toReversed()) {
-    const g = sums.get(node);
-    if (g === undefined || !useful.has(node) || node.inputs.length === 0 || ends.has(node)) continue;
+    if (!useful.has(node) || node.inputs.length === 0 || ends.has(node)) continue;
+    const g = sumOf(node);
+    if (g === undefined) continue;
     const row = primitives[node.op] as Row<Op>;
     if (typeof row.vjp === "string") continue;
     const shares = row.vjp(build, g, node, node.inputs);
@@ -55,7 +65,47 @@ export function gradientsOfAll(
       if (share !== undefined && useful.has(input)) give(input, share);
     });
   }
-  return targets.map((target) => sums.get(target));
+  return targets.map(sumOf);
+}
+
+interface Piece {
+  readonly node: Node<"pad">;
+  readonly axis: number;
+  readonly start: number;
+  readonly stop: number;
+}
+
+/** A part along one axis, zeros around it: the gradient of a slice. */
+function pieceOf(share: Node): Piece | undefined {
+  if (share.op !== "pad") return undefined;
+  const node = share as Node<"pad">;
+  const { lo, hi, value } = node.attrs;
+  const [axis, ...others] = lo.flatMap((before, i) => (before + hi[i] > 0 ? [i] : []));
+  if (axis === undefined || others.length > 0 || value !== 0) return undefined;
+  return { node, axis, start: lo[axis], stop: share.shape[axis] - hi[axis] };
+}
+
+/**
+ * Shares to add up. Parts that lie side by side (gradients of what was split: gates, heads) become one concatenation,
+ * which is written where it lies: no zeros are made and added.
+ */
+function joined(shares: readonly Node[]): readonly Node[] {
+  const found = shares.flatMap((share) => pieceOf(share) ?? []);
+  const pieces = found.filter(({ axis }) => axis === found[0].axis).sort((a, b) => a.start - b.start);
+  const apart = pieces.every(({ start }, i) => i === 0 || start >= pieces[i - 1].stop);
+  if (pieces.length < 2 || !apart) return shares;
+  const { axis, node: first } = pieces[0];
+  const zeros = (from: number, to: number): Node[] =>
+    from === to
+      ? []
+      : [build.apply("full", [], { shape: first.shape.with(axis, to - from), dtype: first.dtype, value: 0 })];
+  const ends = [0, ...pieces.map(({ stop }) => stop)];
+  const parts = [
+    ...pieces.flatMap(({ node, start }, i) => [...zeros(ends[i], start), node.inputs[0]]),
+    ...zeros(ends[pieces.length], first.shape[axis]),
+  ];
+  const taken = new Set<Node>(pieces.map(({ node }) => node));
+  return [build.apply("concat", parts, { axis }), ...shares.filter((share) => !taken.has(share))];
 }
 
 /** The sum of two gradients of one node; of a node with several results, result by result. */

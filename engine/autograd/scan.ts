@@ -3,6 +3,7 @@
 import { isFloat } from "../dtype.ts";
 import { bodyKey, bodyNodes, captured, withOwnNodes } from "../graph/body.ts";
 import { type Body, Node } from "../graph/node.ts";
+import { unaryFloatOps } from "../graph/vocabulary.ts";
 import { build } from "../primitives/index.ts";
 import type { Shape } from "../shape.ts";
 import { gradientsOfAll } from "./gradients.ts";
@@ -52,6 +53,9 @@ export function scanNodes(
   };
 }
 
+/** What takes longer to compute again than to keep. */
+const costly: ReadonlySet<string> = new Set(["contract", ...unaryFloatOps]);
+
 class StepBody implements Body {
   readonly leaves: readonly Node[];
   readonly carries: number;
@@ -69,10 +73,10 @@ class StepBody implements Body {
     this.sequences = elements.length;
     this.length = length;
     this.reverse = reverse;
-    // The state before each step, and products: everything else is cheap. Where nobody asks, they are not stored.
+    // The state before each step, products and costly functions: the rest is cheap. Where nobody asks, they are not stored.
     const leaves = new Set(this.leaves);
     const inner = bodyNodes({ leaves: this.leaves, results: [...next, ...outputs] });
-    const saved = [...carries, ...inner.filter((node) => !leaves.has(node) && node.op === "contract")];
+    const saved = [...carries, ...inner.filter((node) => !leaves.has(node) && costly.has(node.op))];
     this.results = [...next, ...outputs, ...saved];
     const first = next.length + outputs.length;
     this.#saved = saved.map((node, i) => ({ node, result: first + i }));

@@ -22,8 +22,8 @@ export interface ScanOptions {
  * Carries a state along the first axis of `xs`: `[carry, y] = step(carry, x)` for each x, from `init`. Returns the last
  * state and all y, stacked along a new first axis. `step` runs once, to record what it computes, whatever the length;
  * inside it nothing can be read or assigned and no random numbers drawn: what differs from step to step comes from xs.
- * Tensors from outside (weights) may be used freely. Differentiable to any order; states and products are kept for the
- * gradient, the rest is computed again. Throws a ShapeError or DTypeError where the state changes shape or dtype, or
+ * Tensors from outside (weights) may be used freely. Differentiable to any order; states, products and functions such as exp
+ * are kept for the gradient, the rest is computed again. Throws a ShapeError or DTypeError where the state changes shape or dtype, or
  * sequences differ in length.
  */
 export function scan<C extends TensorTree, X extends TensorTree, Y extends TensorTree>(

@@ -109,3 +109,31 @@ describe("gradients stop", () => {
     expect(at((x) => x.softplus(), 0)).toEqual([0.5]);
   });
 });
+
+it("gradients of parts of a tensor add up, whether the parts overlap, leave gaps or are side by side", () => {
+  const cuts = fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(cuts, fc.boolean(), seeds, (drawn, split, seed) => {
+      const ends = drawn.flatMap(([start]) => start).sort((a, b) => a - b);
+      const ranges = split
+        ? ends.map((stop, i) => [i === 0 ? 0 : ends[i - 1], stop] as const)
+        : drawn.map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+      const x = tensorOf(valuesOf("real", 14, seed), [2, 7], "f64");
+      const w = ranges.map(([start, stop], i) =>
+        tensorOf(valuesOf("real", 2 * (stop - start), seed, i), [2, stop - start], "f64"),
+      );
+      const total = (z: S.Tensor): S.Tensor =>
+        ranges.reduce((sum, range, i) => sum.add(z.slice([null, range]).mul(w[i]).sum()), z.sum());
+      const [g] = S.grad(total)(x);
+      const expected = Array.from({ length: 14 }, () => 1);
+      ranges.forEach(([start, stop], i) => {
+        w[i].dataSync().forEach((value, k) => {
+          const width = stop - start;
+          expected[7 * Math.floor(k / width) + start + (k % width)] += value;
+        });
+      });
+      g.dataSync().forEach((value, k) => expect(value).toBeCloseTo(expected[k], 12));
+    }),
+    { numRuns: 60 },
+  );
+});
