@@ -132,7 +132,7 @@ it("gradients of parts of a tensor add up, whether the parts overlap, leave gaps
           expected[7 * Math.floor(k / width) + start + (k % width)] += value;
         });
       });
-      g.dataSync().forEach((value, k) => expect(value).toBeCloseTo(expected[k], 12));
+      for (const [k, value] of g.dataSync().entries()) expect(value).toBeCloseTo(expected[k], 12);
     }),
     { numRuns: 60 },
   );
