@@ -75,18 +75,9 @@ function fromBytes(name: string, type: ElementType, shape: Shape, bytes: Uint8Ar
       shape,
       every((at) => (bytes[at] === 0 ? 0 : 1)),
     );
-  if (type.name === "float")
-    return hostValue(
-      type,
-      shape,
-      every((at) => view.getFloat32(at, true)),
-    );
-  if (type.name === "double")
-    return hostValue(
-      type,
-      shape,
-      every((at) => view.getFloat64(at, true)),
-    );
+  // Weights may be large: no step per element. (Typed arrays are little-endian wherever this runs, as WebAssembly is.)
+  if (type.name === "float") return hostValue(type, shape, new Float32Array(new Uint8Array(bytes).buffer));
+  if (type.name === "double") return hostValue(type, shape, new Float64Array(new Uint8Array(bytes).buffer));
   if (type.bits === 64)
     return integerValue(
       type,

@@ -83,8 +83,10 @@ export function integerValue(type: ElementType, shape: Shape, integers: readonly
 
 /** Numbers that are elements of this type already. */
 export function hostValue(type: ElementType, shape: Shape, numbers: ArrayLike<number>): Value {
-  const host: HostArray = hostArray(type.dtype, numbers.length);
-  for (let i = 0; i < host.length; i++) host[i] = numbers[i];
+  // The engine's tensor() copies a typed array itself; anything else becomes one first.
+  const typed = numbers instanceof Float32Array || numbers instanceof Float64Array || numbers instanceof Int32Array;
+  const host: HostArray = typed ? numbers : hostArray(type.dtype, numbers.length);
+  if (!typed) host.set(Array.from(numbers));
   return new Value(type, tensor(host, { shape, dtype: type.dtype }));
 }
 
