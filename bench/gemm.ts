@@ -23,8 +23,8 @@ function product(layout: Layout, m: number, k: number, n: number, batch = 1, dty
   return { kind: "contract", dtype, batch: [batch], m, n, k, a, b, args: [read, read, { dtype, mode: "write" }] };
 }
 
-const sizes = [64, 100, 127, 128, 255, 256, 511, 512, 1024];
-const squares = (["NN", "NT", "TN"] as const).flatMap((layout) => sizes.map((n) => product(layout, n, n, n)));
+const sizes = [64, 65, 100, 127, 128, 255, 256, 333, 511, 512, 777, 1000, 1024];
+const squares = (["NN", "NT", "TN", "TT"] as const).flatMap((layout) => sizes.map((n) => product(layout, n, n, n)));
 const typical = [
   product("NN", 128, 24, 32, 8),
   product("TN", 24, 128, 32, 8),
