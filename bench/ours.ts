@@ -3,6 +3,7 @@
 import { enableRelaxedSimd, getBackend, setThreads } from "../engine/index.ts";
 import { serve } from "./harness/serve.ts";
 import { functions } from "./ours/functions.ts";
+import { sigma } from "./ours/sigma.ts";
 import { steps } from "./ours/steps.ts";
 
 const threads = Number(process.argv[2] ?? 1);
@@ -13,4 +14,5 @@ setThreads(threads);
 await serve(`${getBackend()} backend${relaxed ? " with relaxed SIMD" : ""}, threads ${threads}`, {
   ...functions,
   ...steps,
+  ...sigma,
 });

@@ -7,6 +7,7 @@ import { grouped } from "./grouped.ts";
 import { matmul, oddMatmul } from "./matmul.ts";
 import { reductions, rows } from "./rows.ts";
 import { scans } from "./scans.ts";
+import { sigma } from "./sigma.ts";
 import { memory, overhead, steps } from "./steps.ts";
 
 export const groups: readonly Group[] = [
@@ -18,6 +19,7 @@ export const groups: readonly Group[] = [
   grouped,
   convolutions,
   steps,
+  sigma,
   scans,
   overhead,
   memory,

@@ -49,7 +49,7 @@ const sgd =
   ];
 
 /** AdamW; the state holds both moments of every parameter and the count of steps. */
-function adamW(params: Params): { update: Update; makeState: (parameters: Named) => Named } {
+export function adamW(params: Params): { update: Update; makeState: (parameters: Named) => Named } {
   const [lr, decay, b1, b2, eps] = ["lr", "weightDecay", "beta1", "beta2", "eps"].map((key) => numberOf(params, key));
   const update: Update = (parameters, gradients, state) => {
     const steps = state.steps.add(1);
