@@ -3,10 +3,10 @@
 
 import { isElementwise, isReduce } from "../graph/vocabulary.ts";
 import { sizeOf } from "../shape.ts";
-import { columnsOf, isColumnSum, rowDomain } from "./columns.ts";
+import { columnsOf, domainOf, isColumnSum, rowDomain } from "./columns.ts";
 import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
 import { isOpaque, type Legal } from "./legalize.ts";
-import { isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
+import { isMove, movedFrom, type Vertex, viewOf } from "./vertex.ts";
 import { type Access, appendView, identityAccess } from "./view.ts";
 
 /** What a vertex reads: another vertex, and how its index space (a reduction's: its input's) leads there. */
@@ -68,14 +68,13 @@ interface Uses {
 function findUses({ order, outputs }: Legal): Uses {
   const count = new Map<Vertex, number>();
   const whole = new Set<Vertex>();
-  const baseOf = (v: Vertex): Vertex => throughMovement(v, identityAccess(v.shape))[0];
   for (const vertex of order) {
     vertex.inputs.forEach((input, i) => {
       count.set(input, (count.get(input) ?? 0) + 1);
-      if (readsWhole(vertex, i)) whole.add(baseOf(input));
+      if (readsWhole(vertex, i)) whole.add(movedFrom(input));
     });
   }
-  for (const output of outputs) whole.add(baseOf(output));
+  for (const output of outputs) whole.add(movedFrom(output));
   return { count, whole };
 }
 
@@ -109,7 +108,7 @@ function isInline(vertex: Vertex, uses: Uses, fuse: boolean): boolean {
   if (!fuse || !cheap.has(vertex.op) || uses.whole.has(vertex) || (uses.count.get(vertex) ?? 0) < 2) return false;
   const sources = new Set<Vertex>();
   for (const input of vertex.inputs) {
-    const [base] = throughMovement(input, identityAccess(input.shape));
+    const base = movedFrom(input);
     if (base.op !== "full" && base.op !== "iota") sources.add(base);
   }
   return sources.size === 1 && [...sources].every((source) => source.op === "data" || source.op === "contract");
@@ -148,12 +147,15 @@ class Fusion {
 
   /** Column sums that stand alone join a kernel that reads the same rows anyway. */
   joinColumnSums(): void {
+    const sums = [...this.#clusterOf].flatMap(([v, own]) => (own.members.length === 1 && columnsOf(v) ? [v] : []));
     const readers = new Map<Vertex, Vertex[]>();
+    for (const sum of sums) for (const { vertex } of this.#reads(sum)) readers.set(vertex, []);
     for (const [reader, dependencies] of this.#dependencies) {
-      for (const { vertex } of dependencies) readers.set(vertex, [...(readers.get(vertex) ?? []), reader]);
+      for (const { vertex } of dependencies) readers.get(vertex)?.push(reader);
     }
-    for (const [vertex, own] of this.#clusterOf) {
-      if (own.members.length > 1 || columnsOf(vertex) === undefined) continue;
+    for (const vertex of sums) {
+      const own = this.#clusterOf.get(vertex) as Cluster;
+      if (own.members.length > 1) continue;
       const beside = this.#reads(vertex).flatMap((dep) => readers.get(dep.vertex) ?? []);
       for (const reader of beside) {
         if (this.#join(this.#clusterOf.get(reader) as Cluster, own) !== undefined) break;
@@ -210,11 +212,11 @@ class Fusion {
     const domain =
       joinDomains(a.domain as Domain, b.domain as Domain) ?? this.#joinKept(a, b) ?? this.#joinColumns(a, b);
     if (domain === undefined) return undefined;
+    // What either reads of its own is as it was.
+    const meet = (from: Cluster, to: Cluster) => from.members.every((member) => this.#meets(member, to, domain));
+    if (!meet(a, b) || !meet(b, a)) return undefined;
     const members = [...a.members, ...b.members].sort((p, q) => this.#at(p) - this.#at(q));
-    const merged: Cluster = { members, domain };
-    const inside = new Set(members);
-    if (!members.every((member) => this.#meets(member, inside, domain))) return undefined;
-    return this.#cyclic(inside) ? undefined : merged;
+    return this.#cyclic(new Set(members)) ? undefined : { members, domain };
   }
 
   /** A map over rows (one value per row) joins the kernel that makes those rows. */
@@ -242,12 +244,12 @@ class Fusion {
     return this.#position.get(v) as number;
   }
 
-  /** Whether everything a member reads from inside the cluster is there when and where the member needs it. */
-  #meets(member: Vertex, inside: ReadonlySet<Vertex>, domain: Domain): boolean {
+  /** Whether everything a member reads from another cluster is there, in one with it, when and where it is needed. */
+  #meets(member: Vertex, other: Cluster, domain: Domain): boolean {
     const reader = isReduce(member.op) ? "full" : levelOf(member, domain);
     if (isReduce(member.op) && sizeOf(member.inputs[0].shape) !== sizeOf(domain.shape)) return false;
     return this.#reads(member).every((dep) => {
-      if (!inside.has(dep.vertex)) return true;
+      if (this.#clusterOf.get(dep.vertex) !== other) return true;
       if (dep.whole || dep.vertex.part !== undefined) return false;
       const made = levelOf(dep.vertex, domain);
       // A column sum is complete only after the whole kernel.
@@ -289,7 +291,7 @@ class Fusion {
 const fusible = ({ domain }: Cluster): boolean => domain !== undefined && sizeOf(domain.shape) > 0;
 
 function ownDomain(vertex: Vertex): Domain {
-  if (isReduce(vertex.op)) return { shape: vertex.inputs[0].shape, axes: vertex.as("sum").axes };
+  if (isReduce(vertex.op)) return domainOf(vertex);
   return mapDomain(vertex.shape);
 }
 

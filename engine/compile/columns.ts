@@ -72,4 +72,13 @@ export function summedAxes(axes: readonly number[], { rows, side }: Columns): nu
 
 /** Whether a member of a cluster adds up its rows, rather than folding along them. */
 export const isColumnSum = (v: Vertex, domain: Domain): boolean =>
-  isReduce(v.op) && canonical({ shape: v.inputs[0].shape, axes: v.as("sum").axes }) !== canonical(domain);
+  isReduce(v.op) && canonical(domainOf(v)) !== canonical(domain);
+
+const domains = new WeakMap<Vertex, Domain>();
+
+/** The rows that a reduction by itself runs over: one object, so that its text is made once. */
+export function domainOf(reduction: Vertex): Domain {
+  const known = domains.get(reduction) ?? { shape: reduction.inputs[0].shape, axes: reduction.as("sum").axes };
+  domains.set(reduction, known);
+  return known;
+}

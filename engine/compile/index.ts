@@ -15,8 +15,7 @@ import { repeatKernel } from "./repeat.ts";
 import { selectiveKernel } from "./selective.ts";
 import { simplify } from "./simplify.ts";
 import { trimScans } from "./trim.ts";
-import { throughMovement, type Vertex } from "./vertex.ts";
-import { identityAccess } from "./view.ts";
+import { movedFrom, type Vertex } from "./vertex.ts";
 
 export type { Target } from "./cluster.ts";
 export { explainProgram } from "./explain.ts";
@@ -60,7 +59,7 @@ class Assembly implements Buffers {
 
   assemble(): Unplanned {
     const { inputs, outputs } = this.#legal;
-    const bases = outputs.map((output) => throughMovement(output, identityAccess(output.shape))[0]);
+    const bases = outputs.map((output) => movedFrom(output));
     const results = new Set(bases);
     inputs.forEach((input, i) => {
       const role = this.#graph.persistent[i] ? "state" : "input";
@@ -136,7 +135,7 @@ class Assembly implements Buffers {
   }
 
   #operands(v: Vertex): number[] {
-    return v.inputs.map((x) => this.of(throughMovement(x, identityAccess(x.shape))[0]));
+    return v.inputs.map((x) => this.of(movedFrom(x)));
   }
 
   #temporary(size: Omit<Buffer, "role">): number {
@@ -210,6 +209,7 @@ class Assembly implements Buffers {
 
   /** Makes each aliased result the state buffer it replaces: in place where nothing reads that later, else by a copy. */
   #updateInPlace(program: Unplanned): Unplanned {
+    const uses = usesOf(program);
     const renamed = new Map<number, number>();
     const copies: [number, number][] = [];
     const outputs = program.outputs.map((from, j) => {
@@ -217,7 +217,7 @@ class Assembly implements Buffers {
       if (alias === undefined) return from;
       const to = program.inputs[alias];
       const alone = program.outputs.filter((other) => other === from).length === 1;
-      if (alone && canReplace(program, from, to)) renamed.set(from, to);
+      if (alone && canReplace(program, uses, from, to)) renamed.set(from, to);
       else copies.push([from, to]);
       return to;
     });
@@ -227,12 +227,28 @@ class Assembly implements Buffers {
   }
 }
 
+/** The calls that each buffer is an argument of, in order. */
+type Uses = ReadonlyMap<number, readonly number[]>;
+
+function usesOf({ calls }: Unplanned): Uses {
+  const uses = new Map<number, number[]>();
+  calls.forEach(({ args }, at) => {
+    for (const buffer of new Set(args)) {
+      const known = uses.get(buffer);
+      if (known === undefined) uses.set(buffer, [at]);
+      else known.push(at);
+    }
+  });
+  return uses;
+}
+
 /** Whether buffer `from` can be `to` all along: made after (or exactly where) everything that reads `to` has read it. */
-function canReplace({ calls, kernels }: Unplanned, from: number, to: number): boolean {
-  const made = calls.findIndex((call) => call.args.includes(from));
-  return calls.every((call, at) => {
+function canReplace({ calls, kernels }: Unplanned, uses: Uses, from: number, to: number): boolean {
+  const [made = -1] = uses.get(from) ?? [];
+  return (uses.get(to) ?? []).every((at) => {
+    if (at < made) return true;
+    const call = calls[at];
     const reads = call.args.flatMap((buffer, i) => (buffer === to ? [i] : []));
-    if (reads.length === 0 || at < made) return true;
     const kernel = kernels[call.kernel];
     if (at > made || (kernel.kind !== "loop" && kernel.kind !== "scan")) return false;
     const write = call.args.indexOf(from);

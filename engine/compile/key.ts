@@ -1,22 +1,46 @@
 // Texts that are equal for equal pieces of the IR: how instructions and kernels that occur twice are found.
 
-import type { Instr, Kernel } from "./ir.ts";
+import type { Instr, Kernel, LoopKernel, Stage } from "./ir.ts";
+import type { Access } from "./view.ts";
 
-/** Numbers JSON has no word for, or would confuse: NaN, infinities, minus zero. */
-const special = (value: number): boolean => !Number.isFinite(value) || Object.is(value, -0);
+/** A text of its own for every number: minus zero too. */
+const number = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 
-/** The constant of an instruction, if it has one. */
-const constantOf = (instr: Instr): number =>
-  instr.op === "const" ? instr.value : instr.op === "load" || instr.op === "index" ? instr.fill : 0;
+function accessKey(access: Access): string {
+  let key = "";
+  for (const { shape, strides, offset, mask } of access) key += `${shape};${strides};${offset};${mask ?? ""}|`;
+  return key;
+}
 
 export function instrKey(instr: Instr): string {
-  const value = constantOf(instr);
-  return special(value) ? `${JSON.stringify(instr)}${1 / value}:${value}` : JSON.stringify(instr);
+  const { op, dtype } = instr;
+  switch (op) {
+    case "load":
+      return `load ${dtype} ${instr.arg} ${number(instr.fill)} ${accessKey(instr.access)}`;
+    case "gather":
+      return `gather ${dtype} ${instr.arg} ${instr.index} ${instr.stride} ${instr.bound} ${accessKey(instr.access)}`;
+    case "index":
+      return `index ${number(instr.fill)} ${accessKey(instr.access)}`;
+    case "const":
+      return `const ${dtype} ${number(instr.value)}`;
+    case "register":
+      return `register ${dtype} ${instr.register}`;
+    case "apply":
+      return `${instr.fn} ${dtype} ${instr.args}`;
+  }
 }
 
-export function kernelKey(kernel: Kernel): string {
-  const text = JSON.stringify(kernel);
-  if (kernel.kind !== "loop") return text;
-  const constants = kernel.stages.flatMap((stage) => stage.instrs.map(constantOf));
-  return text + constants.map((value, i) => (special(value) ? `${i}:${1 / value}:${value};` : "")).join("");
+function stageKey({ over, instrs, stores, folds, keeps }: Stage): string {
+  const stored = stores.map(({ arg, access, value, add }) => `${arg} ${value} ${add ?? ""} ${accessKey(access)}`);
+  const folded = folds.map(({ op, value, register }) => `${op} ${value} ${register}`);
+  const kept = keeps.map(({ value, register }) => `${value} ${register}`);
+  return [over, ...instrs.map(instrKey), "stores", ...stored, "folds", ...folded, "keeps", ...kept].join("\n");
 }
+
+function loopKey({ axes, outer, summed, lanes, args, registers, stages }: LoopKernel): string {
+  const modes = args.map(({ dtype, mode }) => `${dtype} ${mode}`);
+  return [`loop ${axes}|${outer}|${summed ?? 0}|${lanes}|${modes}|${registers}`, ...stages.map(stageKey)].join("\n");
+}
+
+export const kernelKey = (kernel: Kernel): string =>
+  kernel.kind === "loop" ? loopKey(kernel) : JSON.stringify(kernel);

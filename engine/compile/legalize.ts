@@ -5,7 +5,7 @@ import type { Attrs, Op } from "../graph/node.ts";
 import { sizeOf } from "../shape.ts";
 import { matrixAccess, slides } from "./composite.ts";
 import type { Simplified } from "./simplify.ts";
-import { copyOf, partView, sorted, throughMovement, Vertex } from "./vertex.ts";
+import { copyOf, movedFrom, partView, sorted, throughMovement, Vertex } from "./vertex.ts";
 import { identityAccess, isIdentityAccess } from "./view.ts";
 
 /** Primitives that are kernels of their own, not loops over scalar expressions. */
@@ -101,7 +101,7 @@ function affine(x: Vertex, copies: Copies): Vertex {
 /** An operand of a contraction over windows, where strides over several axes at once can read it. */
 function readsAsItLies(x: Vertex, operands: readonly Vertex[]): boolean {
   if (!operands.some(slides) || matrixAccess(x) === undefined) return false;
-  return isStorable(throughMovement(x, identityAccess(x.shape))[0]);
+  return isStorable(movedFrom(x));
 }
 
 /** A value whose elements are contiguous in memory in its own order. */
@@ -113,7 +113,7 @@ function laidOut(x: Vertex, copies: Copies): Vertex {
 
 /** A result of the program: laid out, and never one of its inputs (which may be overwritten before it is read). */
 function result(x: Vertex, copies: Copies): Vertex {
-  const [base] = throughMovement(x, identityAccess(x.shape));
+  const base = movedFrom(x);
   return base.op === "data" ? copies.of(x) : laidOut(x, copies);
 }
 

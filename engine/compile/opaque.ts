@@ -3,8 +3,7 @@
 import { sizeOf } from "../shape.ts";
 import { matrixAccess } from "./composite.ts";
 import type { ContractKernel, GroupedKernel, Kernel, KernelArg, MatrixAccess, ScanKernel } from "./ir.ts";
-import { throughMovement, type Vertex } from "./vertex.ts";
-import { identityAccess } from "./view.ts";
+import { movedFrom, type Vertex } from "./vertex.ts";
 
 export interface OpaqueKernel {
   readonly kernel: Kernel;
@@ -35,7 +34,7 @@ export function opaqueKernel(v: Vertex): OpaqueKernel | undefined {
   }
 }
 
-const base = (v: Vertex): Vertex => throughMovement(v, identityAccess(v.shape))[0];
+const base = movedFrom;
 
 const reads = (...vertices: readonly Vertex[]): KernelArg[] =>
   vertices.map((v): KernelArg => ({ dtype: v.dtype, mode: "read" }));

@@ -74,6 +74,13 @@ export function viewOf(v: Vertex): View | undefined {
   }
 }
 
+/** What a vertex is, moved about: the nearest below it with values of its own. */
+export function movedFrom(v: Vertex): Vertex {
+  let at = v;
+  while (isMove(at)) at = at.inputs[0];
+  return at;
+}
+
 /** Follows movement down to what has values of its own; the access then leads there. */
 export function throughMovement(v: Vertex, access: Access): [Vertex, Access] {
   let at = v;
