@@ -57,7 +57,7 @@ export function resolveAxes(op: string, axes: number | readonly number[] | undef
   return resolved;
 }
 
-/** NumPy broadcasting of any number of shapes. */
+/** NumPy broadcasting of any number of shapes. Throws a ShapeError where they do not fit, or the result is too large. */
 export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   const result = new Array<number>(rank).fill(1);
@@ -73,6 +73,7 @@ export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
       }
     });
   }
+  checkShape(op, result);
   return result;
 }
 

@@ -2,7 +2,7 @@
 
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { build } from "../primitives/index.ts";
-import { formatShape, resolveAxes, resolveAxis, resolveReshape, type Shape, sizeOf } from "../shape.ts";
+import { checkShape, formatShape, resolveAxes, resolveAxis, resolveReshape, type Shape, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { checkTensor, expandNode } from "./operand.ts";
 
@@ -60,6 +60,7 @@ export function moveAxis(x: Tensor, from: number, to: number): Tensor {
 /** x repeated to `shape`, which it must broadcast to (NumPy rules). */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkTensor("broadcastTo", x);
+  checkShape("broadcastTo", shape);
   const lead = shape.length - x.rank;
   if (lead < 0 || x.shape.some((side, i) => side !== 1 && side !== shape[lead + i])) {
     throw new ShapeError("broadcastTo", `${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
@@ -125,6 +126,9 @@ export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
 /** The whole tensor repeated reps[i] times along axis i (NumPy's tile); leading reps add axes. */
 export function tile(x: Tensor, reps: readonly number[]): Tensor {
   checkTensor("tile", x);
+  if (!reps.every((count) => Number.isInteger(count) && count >= 0)) {
+    throw new ArgumentError("tile", `repeats must be whole numbers >= 0, got [${reps.join(", ")}]`);
+  }
   const counts = [...new Array<number>(Math.max(0, x.rank - reps.length)).fill(1), ...reps];
   const shape = [...new Array<number>(counts.length - x.rank).fill(1), ...x.shape];
   // [n] -> [1, n] -> [r, n] -> [r * n], for all axes at once.
@@ -150,6 +154,9 @@ export function repeat(x: Tensor, reps: readonly number[]): Tensor {
 export function repeatInterleave(x: Tensor, count: number, axis: number): Tensor {
   checkTensor("repeatInterleave", x);
   const at = resolveAxis("repeatInterleave", axis, x.rank);
+  if (!Number.isInteger(count) || count < 0) {
+    throw new ArgumentError("repeatInterleave", `the count must be a whole number >= 0, got ${count}`);
+  }
   const shape = [...x.shape.slice(0, at + 1), count, ...x.shape.slice(at + 1)];
   return flatten(broadcastTo(unsqueeze(x, at + 1), shape), at, at + 1);
 }

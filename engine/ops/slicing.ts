@@ -129,6 +129,7 @@ export function pad(x: Tensor, widths: readonly (readonly [before: number, after
 export function roll(x: Tensor, shift: number, axis: number): Tensor {
   checkTensor("roll", x);
   const at = resolveAxis("roll", axis, x.rank);
+  if (!Number.isInteger(shift)) throw new ArgumentError("roll", `the shift must be a whole number, got ${shift}`);
   const side = x.shape[at];
   const by = side === 0 ? 0 : ((shift % side) + side) % side;
   return by === 0 ? x : concat([sliceAxis(x, at, [side - by, side]), sliceAxis(x, at, [0, side - by])], at);

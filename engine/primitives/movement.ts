@@ -165,10 +165,8 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
       if (axis < 0 || axis >= first.shape.length || !inputs.every((input) => fits(input.shape))) {
         throw new ShapeError("concat", `shapes ${shapes} differ outside axis ${axis}`);
       }
-      return first.shape.with(
-        axis,
-        inputs.reduce((n, input) => n + input.shape[axis], 0),
-      );
+      const side = inputs.reduce((n, input) => n + input.shape[axis], 0);
+      return checkShape("concat", first.shape.with(axis, side));
     },
     dtype: (inputs) => {
       const [first] = inputs;
