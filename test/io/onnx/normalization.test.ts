@@ -216,7 +216,7 @@ test("Adagrad, Adam and Momentum steps of several parameters at once", () =>
         each((x, g, _, h) => x - (step * g) / (Math.sqrt(total(g, h)) + 0.5)),
         each((_x, g, _v, h) => total(g, h)),
       ]);
-      const [alpha, beta] = [0.5, 0.75];
+      const [alpha, beta] = [0.5, 0.875];
       const first = (g: number, v: number): number => alpha * v + (1 - alpha) * g;
       const second = (g: number, h: number): number => beta * h + (1 - beta) * g * g;
       const corrected = count === 0 ? rate : (rate * Math.sqrt(1 - beta ** count)) / (1 - alpha ** count);
