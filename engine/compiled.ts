@@ -39,6 +39,8 @@ export const explain = (compiled: { explain(): string }): string => compiled.exp
 interface Replay {
   /** The arguments it was traced with: what a call must be like. */
   readonly args: readonly Tree[];
+  /** How many tensors are in them. */
+  readonly tensors: number;
   readonly executable: Executable;
   /** Each input's storage: the position among the call's tensors, a tensor that is captured, or fixed values. */
   readonly inputs: readonly (number | Tensor | Storage)[];
@@ -69,10 +71,12 @@ export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args:
       last = undefined;
       epoch = backendEpoch();
     }
-    const tensors: Tensor[] = [];
     // Almost every call is like the one before: compared in place, without making a text of it.
-    if (last !== undefined && sameSignature(args, last.args, tensors)) return run(last, tensors) as R;
-    tensors.length = 0;
+    if (last !== undefined) {
+      const known = new Array<Tensor>(last.tensors);
+      if (sameSignature(args, last.args, known, 0) >= 0) return run(last, known) as R;
+    }
+    const tensors: Tensor[] = [];
     const signature = `${backend().name}:${flatten(args, tensors)}`;
     let replay = replays.get(signature);
     if (replay === undefined) {
@@ -130,6 +134,7 @@ function trace<A extends readonly Tree[], R extends Tree>(
   }
   return {
     args: inner,
+    tensors: tensors.length,
     executable: backend().prepare(cutGraph(outputs, alias)),
     inputs,
     results: nodes,
@@ -164,29 +169,34 @@ function run(replay: Replay, tensors: readonly Tensor[]): Tree {
   return replay.rebuild(outputs);
 }
 
-/** Whether two trees have one signature; collects the tensors of the first. Leaves nothing behind to collect. */
-function sameSignature(a: Tree, b: Tree, into: Tensor[]): boolean {
+/**
+ * -1 where two trees differ in signature; else puts the tensors of the first into `into` from `at` on, and says where
+ * they end. Leaves nothing behind to collect.
+ */
+function sameSignature(a: Tree, b: Tree, into: Tensor[], at: number): number {
   if (a instanceof Tensor) {
-    into.push(a);
-    return b instanceof Tensor && a.dtype === b.dtype && sameShape(a.shape, b.shape);
+    into[at] = a;
+    return b instanceof Tensor && a.dtype === b.dtype && sameShape(a.shape, b.shape) ? at + 1 : -1;
   }
-  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return Object.is(a, b);
-  if (b instanceof Tensor || Array.isArray(a) !== Array.isArray(b)) return false;
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return Object.is(a, b) ? at : -1;
+  if (b instanceof Tensor || Array.isArray(a) !== Array.isArray(b)) return -1;
+  let next = at;
   if (Array.isArray(a)) {
     const other = b as readonly Tree[];
-    if (a.length !== other.length) return false;
-    for (let i = 0; i < a.length; i++) if (!sameSignature(a[i], other[i], into)) return false;
-    return true;
+    if (a.length !== other.length) return -1;
+    for (let i = 0; i < a.length && next >= 0; i++) next = sameSignature(a[i], other[i], into, next);
+    return next;
   }
   const left = a as Readonly<Record<string, Tree>>;
   const right = b as Readonly<Record<string, Tree>>;
   let fields = 0;
   for (const key in left) {
     fields += 1;
-    if (!(key in right) || !sameSignature(left[key], right[key], into)) return false;
+    next = key in right ? sameSignature(left[key], right[key], into, next) : -1;
+    if (next < 0) return -1;
   }
   for (const _ in right) fields -= 1;
-  return fields === 0;
+  return fields === 0 ? next : -1;
 }
 
 /** Collects the tensors of a tree in order; returns a text that is equal for trees of one signature. */

@@ -181,7 +181,7 @@ export class Node<P extends Op = Op> {
   realizeAs(storage: Storage): void {
     this.#storage = storage;
     this.#version = storage.version;
-    if (!this.tracked) this.#inputs = [];
+    if (!this.tracked) this.#inputs = nothing;
   }
 
   /** Throws when the value this node stands for no longer exists. */
@@ -196,9 +196,13 @@ export class Node<P extends Op = Op> {
   }
 }
 
+/** Shared: results of a replayed step leave less to collect. */
+const nothing: readonly Node[] = Object.freeze([]);
+const noAttrs: Attrs["data"] = Object.freeze({});
+
 /** A leaf with known values. */
 export function dataNode(storage: Storage, shape: Shape, tracked = false): Node<"data"> {
-  const node = new Node("data", [], {}, shape, storage.dtype, tracked);
+  const node = new Node("data", nothing, noAttrs, shape, storage.dtype, tracked);
   node.realizeAs(storage);
   return node;
 }

@@ -4,7 +4,9 @@
 import type { KernelCall, Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import type { FunctionBuilder } from "./asm.ts";
+import type { Checks } from "./checks.ts";
 import type { Env } from "./env.ts";
+import { errorAddress } from "./heap.ts";
 import type { KernelCost, ScheduledCall } from "./schedule.ts";
 
 export interface EmittedKernel extends KernelCost {
@@ -27,6 +29,14 @@ export interface DriverOptions {
   readonly address: (f: FunctionBuilder, buffer: number) => void;
   /** Index of `barrier(thread, threads)`, where there can be several threads. */
   readonly barrier: number | undefined;
+  /** Where the run ends early if an index was out of range. */
+  readonly checks?: Checks;
+}
+
+/** Some of the calls, as one function. */
+interface Part {
+  readonly index: number;
+  readonly checked: boolean;
 }
 
 /** Work (multiply-adds, or vector instructions) that one call may hold before the optimising compiler has been. */
@@ -38,18 +48,21 @@ const [thread, threads] = [0, 1];
 
 export class Driver {
   private readonly options: DriverOptions;
-  private readonly parts: readonly number[];
+  private readonly parts: readonly Part[];
 
   constructor(options: DriverOptions) {
     this.options = options;
     this.parts = this.emitParts();
   }
 
-  private emitParts(): number[] {
-    const { env, program, calls, params } = this.options;
-    const parts: number[] = [];
-    for (let first = 0; first < program.calls.length; first += callsPerFunction) {
-      const list = program.calls.slice(first, first + callsPerFunction);
+  private emitParts(): Part[] {
+    const { env, program, calls, params, checks } = this.options;
+    const parts: Part[] = [];
+    for (let first = 0, end = 0; first < program.calls.length; first = end) {
+      const checked = checks?.before.has(first) ?? false;
+      do end += 1;
+      while (end < program.calls.length && end < first + callsPerFunction && !checks?.before.has(end));
+      const list = program.calls.slice(first, end);
       const emitCalls = (f: FunctionBuilder): void => {
         list.forEach((call, i) => {
           const { barrier, parallel } = calls[first + i];
@@ -57,17 +70,32 @@ export class Driver {
           this.call(f, call, parallel);
         });
       };
-      parts.push(env.module.func(`calls${first}`, new Array(params).fill("i32"), [], emitCalls));
+      parts.push({ index: env.module.func(`calls${first}`, new Array(params).fill("i32"), [], emitCalls), checked });
     }
     return parts;
   }
 
-  /** Makes all calls; `pushParams` pushes the parameters. */
-  run(f: FunctionBuilder, pushParams: () => void): void {
-    for (const part of this.parts) {
-      pushParams();
-      f.call(part);
-    }
+  /** Makes all calls, and then copies results over the state they replace, if told to; `pushParams` pushes the parameters. */
+  run(f: FunctionBuilder, pushParams: () => void, copies: boolean): void {
+    f.block(() => {
+      for (const { index, checked } of this.parts) {
+        if (checked) this.check(f);
+        pushParams();
+        f.call(index);
+      }
+      if (this.options.checks?.atEnd) this.check(f);
+      if (copies) this.copyState(f);
+    });
+  }
+
+  /** Leaves the block around if an index was out of range. Every thread has looked before the first one goes on. */
+  private check(f: FunctionBuilder): void {
+    this.meet(f);
+    f.i32(0).load("i32.load", errorAddress);
+    f.if(() => {
+      this.meet(f);
+      f.br(1);
+    });
   }
 
   /** Waits for all threads, in a function that begins with the parameters. */
@@ -76,8 +104,8 @@ export class Driver {
     if (barrier !== undefined) f.get(thread).get(threads).call(barrier);
   }
 
-  /** Waits for all threads; the first one then copies results over the state they replace. */
-  copyState(f: FunctionBuilder): void {
+  /** Waits for all threads; the first one then copies. */
+  private copyState(f: FunctionBuilder): void {
     const { program, address } = this.options;
     this.meet(f);
     f.get(thread).op("i32.eqz");

@@ -74,8 +74,11 @@ export class WasmExecutable implements Executable {
         heap.write(inputs[i].dtype, this.address(arena, buffer), hostValues(inputs[i]));
       }
     }
-    this.runner.run(instance, arena, table);
-    for (const i of this.written) inputs[i].host = undefined;
+    try {
+      this.runner.run(instance, arena, table);
+    } finally {
+      for (const i of this.written) inputs[i].host = undefined;
+    }
     for (let i = 0; i < outputs.length; i++) {
       const buffer = program.outputs[i];
       const at = program.inputs.indexOf(buffer);

@@ -6,6 +6,7 @@ import { ShapeError } from "../../errors.ts";
 import { offsetError } from "../../primitives/grouped.ts";
 import type { FunctionBuilder } from "./asm.ts";
 import { emitBarrier } from "./barrier.ts";
+import { checksOf } from "./checks.ts";
 import { Driver, type EmittedKernel } from "./driver.ts";
 import { Env } from "./env.ts";
 import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm.ts";
@@ -59,14 +60,15 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
         .i32(program.arena.offsets[buffer] ?? 0)
         .op("i32.add");
   };
-  const driver = new Driver({ env, program, kernels, calls, params: runParams.length, address, barrier });
+  const checks = checksOf(program);
+  const driver = new Driver({ env, program, kernels, calls, params: runParams.length, address, barrier, checks });
   const run = (f: FunctionBuilder): void => {
     f.get(arena).i32(scratchStart).op("i32.add");
     f.get(thread).i32(scratchBytes).op("i32.mul").op("i32.add").globalSet(env.scratchGlobal);
-    driver.run(f, () => {
+    const pushParams = () => {
       for (let i = 0; i < runParams.length; i++) f.get(i);
-    });
-    driver.copyState(f);
+    };
+    driver.run(f, pushParams, true);
   };
   env.module.func("run", runParams, [], run, { export: true });
   const { exports, module, bytes } = env.instantiate();

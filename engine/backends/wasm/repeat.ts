@@ -29,10 +29,10 @@ export function emitRepeat(env: Env, kernel: RepeatKernel, name: string, parts: 
   const params = firstBinding + bindings.length;
   const driver = new Driver({ ...parts, env, program: body, params, address, barrier });
   const step = env.module.func(`${name}step`, new Array(params).fill("i32"), [], (f) => {
-    driver.run(f, () => {
+    const pushParams = () => {
       for (let i = 0; i < params; i++) f.get(i);
-    });
-    if (body.copies.length > 0) driver.copyState(f);
+    };
+    driver.run(f, pushParams, body.copies.length > 0);
     driver.meet(f);
   });
   const index = env.module.func(name, new Array(kernel.args.length + 2).fill("i32"), [], (f) => {
