@@ -25,12 +25,16 @@ type Plan =
   | { readonly kind: "split"; readonly n: number; readonly cost: number; readonly first: number; readonly second: Plan }
   | { readonly kind: "chirp"; readonly n: number; readonly cost: number; readonly around: Plan };
 
-/** A matrix costs its side, a pass over all numbers (twiddles, a copy) as much as a matrix of this side. */
-const costOfPass = 40;
+/** A matrix costs its side, a pass over all numbers (twiddles, a copy) as much as a matrix of this side: measured. */
+const costOfPass = 25;
 /** No larger matrix is made, so that tables stay in the cache. */
 const largestMatrix = 256;
+/** Real numbers need half a matrix: up to this length it is the fastest. */
+const largestRealMatrix = 128;
 
 const plans = new Map<number, Plan>();
+
+const realPlanOf = (n: number): Plan => (n <= largestRealMatrix ? { kind: "matrix", n, cost: n } : planOf(n));
 
 function planOf(n: number): Plan {
   const known = plans.get(n);
@@ -152,7 +156,7 @@ const conjugated = ({ re, im }: Planes, axis: number): Tensor => stack([re, neg(
 export function transformedReal(x: Tensor, sign: Sign, scale: number): Tensor {
   const [outer, n, inner] = x.shape;
   const half = halfOf(n);
-  const plan = planOf(n);
+  const plan = realPlanOf(n);
   if (plan.kind === "matrix") {
     return reshape(product(forwardMatrix(x.dtype, n, half, "real", sign, scale), x), [outer, half, 2, inner]);
   }
@@ -171,7 +175,7 @@ export function transformedReal(x: Tensor, sign: Sign, scale: number): Tensor {
 /** The other way: the real numbers of a half spectrum, [outer, n/2 + 1, 2, inner] -> [outer, n, inner]. */
 export function realOf(x: Tensor, n: number, sign: Sign, scale: number): Tensor {
   const [outer, half, , inner] = x.shape;
-  const plan = planOf(n);
+  const plan = realPlanOf(n);
   if (plan.kind === "matrix") return product(realMatrix(x.dtype, n, "after", sign, scale), joined(x, "after"));
   const mirrored = flip(narrow(x, 1, 1, n - half), 1);
   const spectrum = concat([x, conjugated(planesOf(mirrored, 2), 2)], 1);
