@@ -3,7 +3,16 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { grad, setBackend, type Tensor, tensor } from "../../engine/index.ts";
-import { COMETGate, DSelectKGate, type Gate, HashGate, hardened, SoftmaxGate, TopKGate } from "../../moe/index.ts";
+import {
+  COMETGate,
+  DSelectKGate,
+  type Gate,
+  HashGate,
+  hardened,
+  SoftmaxGate,
+  supportThreshold,
+  TopKGate,
+} from "../../moe/index.ts";
 import { Stream, withParameters } from "../../nn/index.ts";
 import { close, f64, values } from "../nn/tools.ts";
 
@@ -228,3 +237,14 @@ describe("what gates promise", () => {
 function tensorRows(x: Tensor, by: readonly number[]): Tensor {
   return f64(by.map((i) => x.select(0, i).toArray()));
 }
+
+test("support counts the experts whose weight reaches the threshold", () => {
+  const gate = new SoftmaxGate({ inputDim: 1, nExperts: 4 });
+  const logits = tensor([[1], [0.5], [-20], [-40]]);
+  const { weights, support } = withParameters(gate, { weight: logits, bias: tensor([0, 0, 0, 0]) }, () =>
+    gate.forward(tensor([[1], [0]])),
+  );
+  const counts = (weights.toArray() as number[][]).map((row) => row.filter((w) => w >= supportThreshold).length);
+  expect(values(support)).toEqual(counts);
+  expect(counts).toEqual([2, 4]);
+});

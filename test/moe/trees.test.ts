@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { grad, setBackend, type Tensor, tensor } from "../../engine/index.ts";
-import { entropy, jointSoftmax, leafOrder, smoothStep, treeProbabilities } from "../../moe/index.ts";
+import { entropy, jointSoftmax, leafOrder, smoothStep, treeProbabilities, treeShape } from "../../moe/index.ts";
 import { Stream } from "../../nn/index.ts";
 import { close, f64 } from "../nn/tools.ts";
 
@@ -114,4 +114,17 @@ describe("the worked examples of one and two trees", () => {
       }),
     );
   });
+});
+
+test("a tree's sizes: 2^depth + deep leaves, filled from the left", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 200 }), (n) => {
+      const { depth, deep } = treeShape(n);
+      expect(2 ** depth + deep).toBe(n);
+      expect(deep).toBeLessThan(2 ** depth);
+      // Leaves of the deepest level come two a node, the others one: the rest of the level above.
+      const heap = leafOrder(n);
+      expect(heap.filter((q) => q >= 2 ** (depth + 1) - 1)).toHaveLength(2 * deep);
+    }),
+  );
 });

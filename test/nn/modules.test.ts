@@ -14,6 +14,8 @@ import {
   ModuleList,
   parameter,
   ReLU,
+  redraw,
+  roleOf,
   Sequential,
   Sigmoid,
   SiLU,
@@ -261,4 +263,18 @@ describe("initialisers", () => {
     );
     expect(() => new Stream(0.5, "x")).toThrow(/whole number/);
   });
+});
+
+test("a parameter can be drawn anew, by another initialiser; other tensors cannot", () => {
+  const layer = new Linear(3, 2);
+  expect([roleOf(layer.weight), roleOf(tensor(1)), roleOf(buffer(tensor(1)))]).toEqual([
+    "parameter",
+    undefined,
+    "buffer",
+  ]);
+  redraw(layer.weight, init.constant(7));
+  expect(values(layer.weight)).toEqual(new Array(6).fill(7));
+  // It is the initialiser from now on.
+  expect(values(layer.initialize(3).weight)).toEqual(new Array(6).fill(7));
+  expect(() => redraw(tensor(1), init.ones)).toThrow(/takes the parameter of a module/);
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { arange, iota, setBackend, type Tensor } from "../../engine/index.ts";
 import * as nn from "../../nn/index.ts";
-import { close, normals, values } from "./tools.ts";
+import { close, f64, normals, values } from "./tools.ts";
 
 beforeAll(() => setBackend("wasm"));
 
@@ -61,4 +61,19 @@ describe("positions", () => {
     }
     expect(() => learned.forward(normals([1, 7, 4], 1))).toThrow(/T <= 6/);
   });
+});
+
+test("ALiBi's bias falls with distance, by each head's slope", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 9 }), fc.array(fc.nat(50), { minLength: 1, maxLength: 5 }), (heads, at) => {
+      const positions = arange(0, at.length).mul(0).add(f64(at)).cast("i32");
+      const bias = nn.alibiBias(heads, positions, positions, dtype);
+      expect(bias.shape).toEqual([heads, at.length, at.length]);
+      const expected = nn
+        .alibiSlopes(heads)
+        .flatMap((slope) => at.flatMap((q) => at.map((k) => -slope * Math.abs(q - k))));
+      close(bias, expected, 1e-12);
+    }),
+    { numRuns: 20 },
+  );
 });
