@@ -13,7 +13,7 @@ import {
   tellInterval,
   userDifferences,
 } from "./comparisons.ts";
-import { type SigmaPaperConfig, taskNames } from "./config.ts";
+import { logNames, type SigmaPaperConfig, taskNames } from "./config.ts";
 import { lengthGroups } from "./sequence-data.ts";
 
 type Result = PaperResult<SigmaPaperConfig>;
@@ -125,7 +125,7 @@ function finishedArms(result: Result, task: string, start: string): [string, num
 }
 
 export function realLogs(result: Result): Judged | undefined {
-  const logs = result.config.logs.logs.map((log) => {
+  const logs = logNames(result.config.logs).map((log) => {
     const of = (arm: ArmName): number[] => scalars(result, taskNames[log], arm, measure);
     return { log, sigma: of("SIGMA"), mamba: of("Mamba4Rec"), markov: of("Markov") };
   });

@@ -7,7 +7,7 @@ import { finished, mean, scalars, standardError } from "../statistics.ts";
 import { isModel } from "./arms.ts";
 import { sweepLabel } from "./claims-quality.ts";
 import { difference, gain, ranksOf, slope, timesOf } from "./comparisons.ts";
-import { fixedCutArms, type SigmaPaperConfig, taskNames } from "./config.ts";
+import { fixedCutArms, logNames, type SigmaPaperConfig, taskNames } from "./config.ts";
 import { insideFigures } from "./figures-inside.ts";
 import { exampleTable, resultTable } from "./figures-tables.ts";
 
@@ -188,7 +188,7 @@ function logFigures(result: Result): Figure[] {
         "NDCG@10 when models see the last 5, 10 or 20 movies only, or all (the models' 30), all 2,245 movies ranked, one seed. Markov sees the last one.",
     },
   } as const;
-  return result.config.logs.logs.flatMap((log) => [
+  return logNames(result.config.logs).flatMap((log) => [
     byGroup(result, taskNames[log], texts[log].title, texts[log].caption, compared),
     ...resultTable(result, taskNames[log], `${texts[log].title}: results`, compared),
     ...exampleTable(result, taskNames[log], `${texts[log].title}: examples`),

@@ -1,12 +1,13 @@
 // SIGMA (Liu et al., AAAI 2025), reproduced at a small scale: five tasks, ten claims.
 
-import type { Paper } from "../paper.ts";
+import type { Paper, Trial } from "../paper.ts";
 import { claims } from "./claims.ts";
 import { configs, type SigmaPaperConfig, seeds, taskNames } from "./config.ts";
 import { describePublished } from "./describe.ts";
 import { runEarlyKey } from "./early-key-task.ts";
 import { figures } from "./figures.ts";
 import { runFixedCut } from "./fixed-cut-task.ts";
+import type { LogName } from "./logs.ts";
 import { plan } from "./plan.ts";
 import { logOf, sessionsOf } from "./sequence-data.ts";
 import { runSequences } from "./sequence-task.ts";
@@ -64,9 +65,9 @@ export const sigma: Paper<SigmaPaperConfig> = {
       case taskNames.sessions:
         return runSequences(trial, config.sessions, sessionsOf(trial.seed, config.sessions.users));
       case taskNames.changelogs:
-        return runSequences(trial, config.logs, await logOf("changelogs"));
+        return runLog(trial, "changelogs", config);
       case taskNames.movielens:
-        return runSequences(trial, config.logs, await logOf("movielens"));
+        return runLog(trial, "movielens", config);
       case taskNames.fixedCut:
         return runFixedCut(trial, config.fixedCut);
       default:
@@ -76,5 +77,11 @@ export const sigma: Paper<SigmaPaperConfig> = {
   figures,
   describe: describePublished,
 };
+
+async function runLog(trial: Trial, log: LogName, { logs }: SigmaPaperConfig): Promise<void> {
+  const config = logs[log];
+  if (config === undefined) throw new Error(`a trial of ${log} was planned without its settings`);
+  return runSequences(trial, config, await logOf(log));
+}
 
 export default sigma;

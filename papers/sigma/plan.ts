@@ -2,7 +2,7 @@
 
 import type { TrialPlan } from "../paper.ts";
 import { type ArmName, isModel } from "./arms.ts";
-import { fixedCutArms, type Seeds, type SigmaPaperConfig, type TrainingConfig, taskNames } from "./config.ts";
+import { fixedCutArms, logNames, type Seeds, type SigmaPaperConfig, type TrainingConfig, taskNames } from "./config.ts";
 
 export function plan(config: SigmaPaperConfig, seeds: readonly number[]): TrialPlan[] {
   const { earlyKey, sessions, logs, fixedCut, time } = config;
@@ -19,7 +19,10 @@ export function plan(config: SigmaPaperConfig, seeds: readonly number[]): TrialP
       ...once(taskNames.fixedCut, fixedCutArms, fixedCut.maxLength),
       ...named(taskNames.earlyKey, earlyKey.arms, () => earlyKey.steps),
       ...sequences(taskNames.sessions, sessions),
-      ...logs.logs.flatMap((log) => sequences(taskNames[log], logs)),
+      ...logNames(logs).flatMap((log) => {
+        const own = logs[log];
+        return own === undefined ? [] : sequences(taskNames[log], own);
+      }),
       // Last: the time left is estimated from the trials before, and these steps are like no others.
       ...once(taskNames.time, time.models, 2 * time.repeats),
     ];

@@ -28,7 +28,7 @@ describe("the plan", () => {
   test("counted arms stand beside the models wherever models are compared", () => {
     for (const mode of ["quick", "default", "full"] as const) {
       const { sessions, logs } = configs[mode];
-      for (const of of [sessions.arms, logs.arms]) {
+      for (const { arms: of } of [sessions, ...Object.values(logs)]) {
         const names = Object.keys(of);
         if (names.length > 0) expect(names).toEqual(expect.arrayContaining(["Popularity", "Markov"]));
       }
@@ -170,14 +170,15 @@ const tiny: SigmaPaperConfig = {
     validateEvery: 3,
   },
   logs: {
-    ...configs.full.logs,
-    ...small,
-    logs: ["movielens"],
-    maxLength: 6,
-    arms: { SIGMA: 1, Markov: 1 },
-    steps: 2,
-    batch: 8,
-    validateEvery: 2,
+    movielens: {
+      ...configs.full.logs.movielens,
+      ...small,
+      maxLength: 6,
+      arms: { SIGMA: 1, Markov: 1 },
+      steps: 2,
+      batch: 8,
+      validateEvery: 2,
+    },
   },
   fixedCut: { ...configs.full.fixedCut, ...small, users: 4 },
   time: {
@@ -249,7 +250,7 @@ describe("a run", () => {
     const config: SigmaPaperConfig = {
       ...tiny,
       earlyKey: { ...tiny.earlyKey, arms: {} },
-      logs: { ...tiny.logs, arms: {} },
+      logs: {},
       sessions: { ...tiny.sessions, arms: { SIGMA: 1, Mamba4Rec: 1 } },
       fixedCut: { ...tiny.fixedCut, users: 2 },
       time: { ...tiny.time, models: [] },
