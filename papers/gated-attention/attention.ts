@@ -1,4 +1,4 @@
-// The paper's attention layer: grouped queries, QK-norm, RoPE, and one gate (or none) at one of five positions (2.1-2.2).
+// The paper's attention layer: grouped queries, QK-norm, RoPE, and one gate (or none) at one of five positions (the paper's Eq. 5).
 
 import {
   ArgumentError,

@@ -1,4 +1,4 @@
-// What the paper measures of a model (section 2.9): sinks, massive activations, scores, sparsity. All of it lazy tensors.
+// What the paper measures of a model: sinks, massive activations, scores, sparsity. All of it lazy tensors.
 
 import { ArgumentError, iota, type Tensor, tensor } from "../../engine/index.ts";
 import type { AttentionTrace } from "./attention.ts";

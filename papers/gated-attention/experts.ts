@@ -1,4 +1,4 @@
-// The mixture-of-experts feed-forward of the 15A2B configuration: a softmax router over fine-grained SwiGLU experts (2.6).
+// The mixture-of-experts feed-forward of the 15A2B configuration: a softmax router over fine-grained SwiGLU experts.
 
 import {
   ArgumentError,

@@ -8,7 +8,7 @@ export type GatePosition = "G1" | "G2" | "G3" | "G4" | "G5";
 export type GateActivation = "sigmoid" | "silu" | "ns-sigmoid" | "identity";
 export type GateForm = "mul" | "add";
 
-/** One point of the paper's grid (section 2.2). */
+/** One point of the paper's grid (Eq. 5; Table 1). */
 export interface GateSpec {
   readonly position: GatePosition;
   /** One score per channel, or one per head (and none at G5, where there are no heads). Default elementwise. */

@@ -1,4 +1,4 @@
-// A Qwen3-style decoder around GatedAttention: the paper's baseline (2.1), its stabilisers (2.5), and what a run inspects.
+// A Qwen3-style decoder around GatedAttention: the paper's baseline, its stabilisers, and what a run inspects.
 
 import { ArgumentError, type Shape, ShapeError, type Tensor } from "../../engine/index.ts";
 import {

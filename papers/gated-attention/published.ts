@@ -1,4 +1,4 @@
-// Weights in files of others: Qwen3's names, with the gate apart or fused into the queries (section 2.11).
+// Weights in files of others: Qwen3's names, with the gate apart or fused into the queries.
 
 import { ArgumentError, stack, type Tensor } from "../../engine/index.ts";
 import { camelCase, type Renaming, renameState, snakeCase } from "../../nn/index.ts";

@@ -77,7 +77,7 @@ export const variants = {
   "switch-v-4-top-4": switched(false, 4, 4),
   "switch-v-8-top-2": switched(false, 8, 2),
   "switch-v-1-top-1": switched(false, 1, 1),
-  // 2.5: stabilisers.
+  // Stabilisers.
   sandwich: { outNorm: "sandwich" },
   "clip-300": { clip: 300 },
   "clip-100": { clip: 100 },
@@ -115,7 +115,7 @@ export function withVariant(base: TransformerLMOptions, variant: Variant): Trans
 }
 
 /**
- * The options with the feed-forward narrowed so that all parameters match those without the gate (section 2.8):
+ * The options with the feed-forward narrowed so that all parameters match those without the gate:
  * F' = F - round(P_gate / (3 dModel)). @throws ArgumentError with experts, or where nothing of F would be left
  */
 export function matchParams(options: TransformerLMOptions): TransformerLMOptions {
