@@ -57,6 +57,15 @@ test("C1: 0.9 with the flip, 0.3 without, in every seed", () => {
   expect(holds("C1", ...hits([1, 1, 1], [0.1, 0.31, 0], [0, 0, 0]))).toBe(false);
   expect(holds("C1", ...hits([1, 1, 1], [0.1, 0.1, 0], [0, 0, 0.4]))).toBe(false);
   expect(holds("C1", ...scored(A, "HR@1", { "flip only, r = 3": [1] }))).toBeUndefined();
+  const learned = trial(A, "flip only, r = 3", 1, {
+    scalars: { "HR@1": 1 },
+    series: { "HR@1": { steps: [30, 60, 90], values: [0.1, 0.9, 1] } },
+  });
+  const never = trial(A, "no flip", 1, {
+    scalars: { "HR@1": 0.1 },
+    series: { "HR@1": { steps: [30, 60, 90], values: [0.1, 0.1, 0.1] } },
+  });
+  expect(outcome("C1", learned, never)?.measured).toMatch(/reached at step 60 with the flip, - without/);
 });
 
 describe("time", () => {
