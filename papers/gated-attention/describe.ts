@@ -10,7 +10,7 @@ import { type VariantName, variantOf, withVariant } from "./variants.ts";
 /** Vocabulary of the counts: the paper gives none, this is its released code's default. */
 const vocabSize = 151_936;
 
-/** The paper's configurations (its section 3.1): never made here, only counted. */
+/** The paper's configurations: never made here, only counted. */
 export const published = {
   "1.7B-28L": {
     vocabSize,
