@@ -65,6 +65,23 @@ describe.each(["reference", "wasm"] as const)("on %s", (backend) => {
   beforeAll(() => S.setBackend(backend));
   afterAll(() => S.setBackend("reference"));
 
+  it("where decays are tiny, huge, infinite or NaN in some steps and ordinary in others", () => {
+    const scales = fc.array(fc.constantFrom(1, 1, 40, 300, 1e-30, -60, Infinity, NaN), { minLength: 7, maxLength: 7 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), scales, seeds, (channels, scale, seed) => {
+        const [u, delta, A, B, C, h0] = inputsOf({ batch: 2, length: 7, channels, states: 3, seed }, "f32");
+        const steps = S.mul(delta, S.tensor(scale).reshape([7, 1])).detach();
+        const inputs: Inputs = [u, steps, A, B, C, h0];
+        const [actual, expected] = [fused(...inputs), composed(...inputs)].map((list) => list.map((x) => x.dataSync()));
+        actual.forEach((values, i) => {
+          const bad = values.findIndex((x, j) => !agree(x, expected[i][j], { relative: 2e-5, absolute: 1e-5 }));
+          expect(bad, `${values[bad]} instead of ${expected[i][bad]} at ${bad} of result ${i}`).toBe(-1);
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it.each([["f64", 1e-11] as const, ["f32", 2e-5] as const])(
     "is the recurrence over stored states, %s",
     (dtype, tolerance) => {

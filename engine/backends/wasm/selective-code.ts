@@ -45,20 +45,37 @@ export class SelectiveCode {
   madd(a: Local, b: Local, c: Local): Local {
     return this.kernel.dtype === "f32" ? this.v.madd(a, b, c) : this.v.madd64(a, b, c);
   }
-  /**
-   * 2^x to 2 ulp, exactly 1 at 0. Decays are mostly small numbers: those take a short way, which leaves out what only
-   * results near the ends of the range need.
-   */
-  exp2(x: Local): Local {
+  /** The largest size of a table's values, lane by lane; NaN where there is one. */
+  largest(table: Local): Local {
     const { v, f } = this;
-    if (this.kernel.dtype === "f64") return v.lanes64("pow", v.f64(2), x);
-    const result = v.fresh();
-    f.get(v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(126))).op("i32x4.all_true");
+    const most = v.fresh();
+    if (this.kernel.dtype === "f64") return most;
+    f.get(this.zero()).set(most);
+    v.scope(() => {
+      const at = this.copy(table);
+      this.repeat(this.kernel.states, "constant", () => {
+        v.scope(() => this.set(most, v.op("f32x4.max", most, v.op("f32x4.abs", this.load(at)))));
+        this.move(at, 16);
+      });
+    });
+    return most;
+  }
+
+  /**
+   * Runs `body` with 2^x to 2 ulp, exactly 1 at 0, for x = stepSize times values of at most `largest`. Decays are mostly
+   * small numbers: then a whole step goes a short way, which leaves out what only results near the ends of the range need.
+   */
+  withExp2(stepSize: Local, largest: Local, body: (exp2: (x: Local) => Local) => void): void {
+    const { v, f } = this;
+    if (this.kernel.dtype === "f64") {
+      body((x) => v.lanes64("pow", v.f64(2), x));
+      return;
+    }
+    f.get(v.op("f32x4.lt", this.mul(v.op("f32x4.abs", stepSize), largest), v.f32(126))).op("i32x4.all_true");
     f.if(
-      () => v.scope(() => f.get(this.smallExp2(x)).set(result)),
-      () => v.scope(() => f.get(float32.exp2(v, x)).set(result)),
+      () => v.scope(() => body((x) => this.smallExp2(x))),
+      () => v.scope(() => body((x) => float32.exp2(v, x))),
     );
-    return result;
   }
 
   /** x = n + r: the polynomial of r, and n into the exponent. */

@@ -156,6 +156,7 @@ class Gradient extends SelectivePlaces {
       const [uAt, deltaAt] = [u, delta].map((arg) => this.rowOfBlock(arg, chunk, chunk.first, block));
       const bAt = this.rowOfStates(b, chunk, chunk.first);
       const [h, decays] = [this.copy(this.areas.h), this.copy(this.areas.decay)];
+      const largest = this.largest(table);
       this.repeat(chunk.count, "local", () => {
         v.scope(() => {
           const stepSize = this.loadLive(deltaAt, live);
@@ -167,12 +168,15 @@ class Gradient extends SelectivePlaces {
             { local: decays, step: 16 },
             { local: bAt, step: size },
           ];
-          this.states(moving, (i) => {
-            const decay = this.exp2(this.mul(stepSize, this.load(at, i * 16)));
-            this.store(decay, decays, i * 16);
-            const drive = this.mul(input, this.splat(bAt, i * size));
-            this.store(this.madd(decay, this.load(h, i * 16), drive), h, tableBytes(kernel) + i * 16);
-          });
+          // After the states all pointers have moved on, whichever way they went.
+          this.withExp2(stepSize, largest, (exp2) =>
+            this.states(moving, (i) => {
+              const decay = exp2(this.mul(stepSize, this.load(at, i * 16)));
+              this.store(decay, decays, i * 16);
+              const drive = this.mul(input, this.splat(bAt, i * size));
+              this.store(this.madd(decay, this.load(h, i * 16), drive), h, tableBytes(kernel) + i * 16);
+            }),
+          );
         });
         for (const pointer of [uAt, deltaAt]) this.move(pointer, kernel.channels * size);
       });

@@ -76,6 +76,7 @@ class Forward extends SelectiveCode {
     // Powers of two: one multiplication less a step.
     this.pack(place(a, 0, perBlock), table, live, Math.LOG2E);
     this.pack(place(h0, perChannel, perBlock), h, live);
+    const largest = this.largest(table);
     const padded = blocksOf(kernel) * tableBytes(kernel);
     const borderAt = place(borders, padded, tableBytes(kernel));
     const steps = (times: number): void => {
@@ -85,7 +86,7 @@ class Forward extends SelectiveCode {
         this.move(borderAt, kernel.batch * Math.ceil(channels / 4) * 4 * states * size);
       }
       this.repeat(times, "constant", () => {
-        this.step({ uAt, deltaAt, yAt, bAt, cAt, table, h }, live);
+        this.step({ uAt, deltaAt, yAt, bAt, cAt, table, h }, largest, live);
         for (const pointer of [uAt, deltaAt, yAt]) this.move(pointer, channels * size);
         for (const pointer of [bAt, cAt]) this.move(pointer, states * size);
       });
@@ -98,7 +99,11 @@ class Forward extends SelectiveCode {
     this.unpack(h, place(last, perChannel, perBlock), live);
   }
 
-  private step(at: Record<"uAt" | "deltaAt" | "yAt" | "bAt" | "cAt" | "table" | "h", Local>, live: number): void {
+  private step(
+    at: Record<"uAt" | "deltaAt" | "yAt" | "bAt" | "cAt" | "table" | "h", Local>,
+    largest: Local,
+    live: number,
+  ): void {
     const { v, f, size } = this;
     v.scope(() => {
       const stepSize = this.loadLive(at.deltaAt, live);
@@ -112,13 +117,15 @@ class Forward extends SelectiveCode {
         { local: b, step: size },
         { local: c, step: size },
       ];
-      this.states(moving, (i) => {
-        const decay = this.exp2(this.mul(stepSize, this.load(table, i * 16)));
-        const drive = this.mul(input, this.splat(b, i * size));
-        const next = this.madd(decay, this.load(h, i * 16), drive);
-        this.store(next, h, i * 16);
-        this.set(sum, this.madd(next, this.splat(c, i * size), sum));
-      });
+      this.withExp2(stepSize, largest, (exp2) =>
+        this.states(moving, (i) => {
+          const decay = exp2(this.mul(stepSize, this.load(table, i * 16)));
+          const drive = this.mul(input, this.splat(b, i * size));
+          const next = this.madd(decay, this.load(h, i * 16), drive);
+          this.store(next, h, i * 16);
+          this.set(sum, this.madd(next, this.splat(c, i * size), sum));
+        }),
+      );
       this.store(sum, at.yAt, 0, live);
     });
   }
