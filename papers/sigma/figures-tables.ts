@@ -7,6 +7,9 @@ import { cutoffs } from "./metrics.ts";
 
 const ndcg = "NDCG@10";
 
+/** ".2754", as the field writes shares. */
+const bare = (share: number): string => share.toFixed(4).replace(/^0\./, ".");
+
 /** The table of a task; none where nothing finished. */
 export function resultTable(result: PaperResult, task: string, title: string, arms: readonly string[]): TableFigure[] {
   const metrics = (["HR", "NDCG", "MRR"] as const).flatMap((name) => cutoffs.map((k) => `${name}@${k}`));
@@ -14,17 +17,16 @@ export function resultTable(result: PaperResult, task: string, title: string, ar
     .map((arm) => [arm, finished(result, task, arm)] as const)
     .filter(([, trials]) => trials.length > 0)
     .map(([arm, trials]) => [
-      arm,
-      trials.length,
+      `${arm} (${trials.length})`,
       scalars(result, task, arm, "parameters")[0]?.toLocaleString("en-US") ?? "-",
-      ...metrics.map((metric) => mean(scalars(result, task, arm, metric)).toFixed(4)),
-      trials.length < 2 ? "-" : standardError(scalars(result, task, arm, ndcg)).toFixed(4),
+      ...metrics.map((metric) => bare(mean(scalars(result, task, arm, metric)))),
+      trials.length < 2 ? "-" : bare(standardError(scalars(result, task, arm, ndcg))),
     ]);
   if (rows.length === 0) return [];
   const caption =
     "Test users' last items, all items ranked, none removed, ties halved: means over seeds; the last column is the standard error of " +
     `${ndcg}. Arms with fewer seeds ran on the first ones, and generated data differ by seed: the claims compare within seeds.`;
-  return [{ kind: "table", title, caption, columns: ["", "seeds", "parameters", ...metrics, "error"], rows }];
+  return [{ kind: "table", title, caption, columns: ["arm (seeds)", "parameters", ...metrics, "error"], rows }];
 }
 
 interface RecommendationExample {

@@ -72,10 +72,11 @@ function flipFigures(result: Result): Figure[] {
     },
     {
       kind: "bars",
-      title: "The flip works through the short convolution",
+      title: "Where the flip has to put the early item",
       caption:
-        "HR@1 of task A at the end by the number r of items that stay in place: the first item ends up r places before the read-out, " +
-        "and Mamba's convolution reaches 3 places back.",
+        "HR@1 of task A at the end by the number r of items that stay in place: the flip puts the first item r places before the " +
+        "read-out, and Mamba's convolution reaches 3 places back. Without a flip the state alone can carry it, which some seeds learn. " +
+        "Without a whisker it is a single seed.",
       x: "items kept in place",
       y: "HR@1",
       bars: several(barsOf(result, A, [...earlySweep, "no flip"], "HR@1", sweepLabel)),

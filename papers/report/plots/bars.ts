@@ -16,6 +16,8 @@ export function drawBars(figure: BarsFigure): Html {
   const whiskers = figure.bars.filter((bar) => bar.error !== undefined);
   const low = (bar: Bar): number => bar.value - (bar.error ?? 0);
   const high = (bar: Bar): number => bar.value + (bar.error ?? 0);
+  const upright = figure.bars.filter((bar) => !(bar.value < 0));
+  const hanging = figure.bars.filter((bar) => bar.value < 0);
   const crowded = figure.bars.length > 12;
 
   // Groups stand around whole numbers, so that grid lines and marks run through all of them.
@@ -49,7 +51,8 @@ export function drawBars(figure: BarsFigure): Html {
         title: describe,
       }),
       Plot.ruleX(whiskers, { x: middle, y1: low, y2: high, stroke: "currentColor", strokeWidth: 1.4 }),
-      Plot.text(crowded ? [] : figure.bars, { x: middle, y: high, text: (bar: Bar) => short(bar.value), dy: -8 }),
+      Plot.text(crowded ? [] : upright, { x: middle, y: high, text: (bar: Bar) => short(bar.value), dy: -8 }),
+      Plot.text(crowded ? [] : hanging, { x: middle, y: low, text: (bar: Bar) => short(bar.value), dy: 9 }),
       ...horizontalMarks(marks, labels.length - 0.5),
       Plot.ruleY([0], { stroke: "var(--muted)" }),
     ],
