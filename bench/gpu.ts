@@ -1,147 +1,101 @@
-// gpu.js: our kernels against the textbook ones of its README (an output a thread, nothing shared), in the same mode and
-// run, values staying on the device. `npx tsx bench/gpu.ts [mode ...]`; default: webasm cpu, and webgpu where it is had.
+// The benchmark of the gpu backend's kernels, mode by mode: WebGL runs in headless Chromium, the others in Node.
+// `npx tsx bench/gpu.ts [mode ...]`; see README.md beside this file.
 
-import { type GpuInstance, type GpuKernel, type Handle, loadLibrary } from "../engine/backends/gpu/library.ts";
-import * as S from "../engine/index.ts";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { build } from "vite";
+import { modes } from "../engine/backends/gpu/library.ts";
+import { launch, missing } from "../test/browser/chromium.ts";
+import { contend, type Mode, type ModeReport } from "./gpu-contests.ts";
 
-interface Contest {
-  readonly name: string;
-  /** Runs once and leaves the result on the device; `finish` waits for all that was started. */
-  readonly ours: { run(): void; finish(): Promise<unknown> };
-  readonly textbook: { run(): unknown; finish(): Promise<unknown> };
+interface Options {
+  readonly rounds: string;
+  readonly json?: boolean;
 }
 
-const values = (count: number, salt: number): Float32Array =>
-  Float32Array.from({ length: count }, (_, i) => Math.sin(i * 0.7 + salt) * 0.5);
+const command = new Command("gpu")
+  .description("Times the gpu backend's kernels against gpu.js' textbook kernels")
+  .argument("[modes...]", `of ${modes.join(", ")}`, ["webasm", "cpu", "webgpu", "webgl2"])
+  .option("--rounds <n>", "rounds", "4")
+  .option("--json", "print the results as JSON")
+  .parse();
+const { rounds, json } = command.opts<Options>();
 
-/** A kernel of gpu.js as its README makes them, fed with handles so that no upload counts. */
-class Textbook {
-  readonly #gpu: GpuInstance;
-  #last: Handle | Promise<Handle> | undefined;
-
-  constructor(gpu: GpuInstance) {
-    this.#gpu = gpu;
-  }
-
-  kernel(source: string, output: readonly number[]): GpuKernel {
-    return this.#gpu.createKernel(source, {
-      ...{ output, pipeline: true, immutable: false, precision: "single", tactic: "precision" },
-      ...{ loopMaxIterations: 2 ** 20, functions: [] },
-    });
-  }
-
-  /** Rows of a matrix on the device. */
-  async upload(host: Float32Array, width: number): Promise<Handle> {
-    const height = host.length / width;
-    const source = `function copy(a) { return a[this.thread.y * ${width} + this.thread.x]; }`;
-    return this.kernel(source, [width, height])(host);
-  }
-
-  contender(kernel: GpuKernel, args: readonly Handle[]): Contest["textbook"] {
-    return {
-      run: () => {
-        this.#last = kernel(...args);
-        return this.#last instanceof Promise ? this.#last : undefined;
-      },
-      finish: async () => {
-        const result = await this.#last;
-        if (result !== undefined && "toArray" in result) await result.toArray();
-      },
-    };
-  }
+/** The software GPU that comes with Debian's Chromium, for machines without one; Node's WebGPU finds it by the variable. */
+const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+if (process.env.VK_DRIVER_FILES === undefined && existsSync(softwareDriver)) {
+  process.env.VK_DRIVER_FILES = softwareDriver;
 }
 
-function ours(step: () => S.Tensor): Contest["ours"] {
-  let last: S.Tensor | undefined;
-  return {
-    run: () => {
-      last = step();
-    },
-    finish: async () => last?.data(),
-  };
-}
-
-async function matmul(gpu: GpuInstance, n: number): Promise<Contest> {
-  const [a, b] = [values(n * n, 1), values(n * n, 2)];
-  const [x, y] = [S.tensor(a, { shape: [n, n] }), S.tensor(b, { shape: [n, n] })];
-  const product = S.compile((p: S.Tensor, q: S.Tensor) => S.matmul(p, q));
-  const textbook = new Textbook(gpu);
-  const source = `function multiply(a, b) {
-    let sum = 0;
-    for (let k = 0; k < ${n}; k++) { sum += a[this.thread.y][k] * b[k][this.thread.x]; }
-    return sum;
-  }`;
-  const args = [await textbook.upload(a, n), await textbook.upload(b, n)];
-  return {
-    name: `matmul ${n}`,
-    ours: ours(() => product(x, y)),
-    textbook: textbook.contender(textbook.kernel(source, [n, n]), args),
-  };
-}
-
-async function recurrence(gpu: GpuInstance): Promise<Contest> {
-  const [channels, length] = [8, 4096];
-  const a = values(channels * length, 3).map((v) => 0.9 + v * 0.1);
-  const b = values(channels * length, 4);
-  const [x, y] = [S.tensor(a, { shape: [channels, length] }), S.tensor(b, { shape: [channels, length] })];
-  const scan = S.compile((p: S.Tensor, q: S.Tensor) => S.linearRecurrence(p, q, 1));
-  const textbook = new Textbook(gpu);
-  // Every output replays time from the start; steps that are not its past leave the state alone.
-  const source = `function replay(a, b) {
-    let h = 0;
-    for (let t = 0; t < ${length}; t++) {
-      if (t <= this.thread.x) { h = a[this.thread.y][t] * h + b[this.thread.y][t]; }
-    }
-    return h;
-  }`;
-  const args = [await textbook.upload(a, length), await textbook.upload(b, length)];
-  return {
-    name: `linear recurrence ${channels} x ${length}`,
-    ours: ours(() => scan(x, y)),
-    textbook: textbook.contender(textbook.kernel(source, [length, channels]), args),
-  };
-}
-
-type Contender = Contest["ours"] | Contest["textbook"];
-
-/** Rounds, taken in turns so that whatever else the machine does hits both. */
-const rounds = 4;
-
-/** Best times of a run in ms, ours and theirs, over a few rounds of enough runs to measure. */
-async function race({ ours, textbook }: Contest): Promise<[ours: number, textbook: number]> {
-  const contenders: Contender[] = [ours, textbook];
-  const best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  for (const { run, finish } of contenders) {
-    await run();
-    await finish();
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, { run, finish }] of contenders.entries()) {
-      const runs = Math.min(64, Math.max(1, Math.round(120 / best[i])));
-      const start = performance.now();
-      for (let at = 0; at < runs; at++) await run();
-      await finish();
-      best[i] = Math.min(best[i], (performance.now() - start) / runs);
-    }
-  }
-  return [best[0], best[1]];
-}
-
-const wanted = process.argv.slice(2) as Exclude<S.GpuMode, "auto">[];
-for (const mode of wanted.length > 0 ? wanted : (["webasm", "cpu", "webgpu"] as const)) {
+const reports: ModeReport[] = [];
+const absent: Record<string, string> = {};
+for (const mode of command.processedArgs[0] as Mode[]) {
+  console.error(mode);
   try {
-    await S.setBackend("gpu", { mode });
+    reports.push(await (mode.startsWith("webgl") ? inChromium(mode) : contend(mode, Number(rounds))));
   } catch (error) {
-    console.log(`${mode}: ${error instanceof Error ? error.message : error}`);
-    continue;
+    absent[mode] = error instanceof Error ? error.message : String(error);
   }
-  const { GPU } = await loadLibrary();
-  const gpu = new GPU({ mode });
-  console.log(`${mode}, ${S.gpuInfo()?.adapter}`);
-  for (const make of [() => matmul(gpu, 256), () => matmul(gpu, 512), () => recurrence(gpu)]) {
-    const contest = await make();
-    const [mine, theirs] = await race(contest);
-    const ratio = (theirs / mine).toFixed(2);
-    console.log(`  ${contest.name.padEnd(32)} ${mine.toFixed(2)} ms, textbook ${theirs.toFixed(2)} ms: ${ratio}x`);
+}
+
+const date = new Date().toISOString();
+const report = {
+  date,
+  machine: `${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.versions.node}`,
+  ...{ rounds: Number(rounds), reports, absent },
+};
+const text = JSON.stringify(report, undefined, 1);
+const results = fileURLToPath(new URL("results/", import.meta.url));
+const file = `${results}gpu-${date.replaceAll(":", "-").slice(0, 19)}.json`;
+mkdirSync(results, { recursive: true });
+writeFileSync(file, `${text}\n`);
+console.error(`written: ${file}\n`);
+console.log(json ? text : tableOf(reports));
+for (const [mode, why] of Object.entries(absent)) console.error(`${mode} takes no part: ${why}`);
+
+function tableOf(found: readonly ModeReport[]): string {
+  const table = new Table({
+    head: ["mode", "contest", "ours, ms", "textbook, ms", "ratio", "wanted", "difference"],
+    style: { head: [], border: [] },
+  });
+  for (const { mode, outcomes } of found) {
+    for (const { name, ours, textbook, wanted, difference } of outcomes) {
+      const ratio = (textbook / ours).toFixed(2);
+      const promised = wanted === undefined ? "" : `>= ${wanted}`;
+      const numbers = [ours.toFixed(2), textbook.toFixed(2), ratio, promised, difference.toExponential(1)];
+      table.push([mode, name, ...numbers]);
+    }
+  }
+  return [table.toString(), ...found.map(({ mode, adapter }) => `${mode}: ${adapter}`)].join("\n");
+}
+
+/** The contests as one script, in a page that has nothing else. */
+async function inChromium(mode: Mode): Promise<ModeReport> {
+  if (missing !== undefined) throw new Error(missing);
+  const entry = fileURLToPath(new URL("gpu-page.ts", import.meta.url));
+  const built = await build({
+    ...{ configFile: false, logLevel: "error" },
+    build: {
+      ...{ write: false, target: "esnext", lib: { entry, formats: ["es"] } },
+      rollupOptions: { output: { codeSplitting: false } },
+    },
+  });
+  const [{ output }] = built as { output: { code: string }[] }[];
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    const body = '<!doctype html><script type="module" src="/bench.js"></script>';
+    await page.route("**/*", (route) =>
+      route.request().url().endsWith(".js")
+        ? route.fulfill({ contentType: "text/javascript", body: output[0].code })
+        : route.fulfill({ contentType: "text/html", body }),
+    );
+    await page.goto("http://localhost/");
+    return (await page.evaluate(`globalThis.contend(${JSON.stringify(mode)}, ${rounds})`)) as ModeReport;
+  } finally {
+    await browser.close();
   }
 }

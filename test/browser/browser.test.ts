@@ -1,28 +1,18 @@
 // The engine in a real browser: the conformance page, built by Vite, in headless Chromium; on wasm with and without
 // threads, and on gpu.js through WebGPU and WebGL2, both computed by Chromium's software GPU.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { replay } from "../support/seed.ts";
+import { launch, missing } from "./chromium.ts";
 import type { Found, Wanted } from "./page/conformance.ts";
 
-const executablePath = "/usr/bin/chromium";
-const installed = existsSync(executablePath);
-if (!installed)
-  console.log("the browser is not tested: there is no /usr/bin/chromium (Debian: apt-get install chromium)");
-
-const args = [
-  ...["--no-sandbox", "--no-first-run", "--disable-quic", "--disable-sync"],
-  ...["--disable-background-networking", "--disable-component-update"],
-  // The software GPU, for WebGPU and for WebGL.
-  ...["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
-  ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"],
-];
+if (missing !== undefined) console.log(`the browser is not tested: ${missing}`);
 
 /** What makes a page cross-origin isolated: only then it may share memory, and have threads. */
 const isolation = {
@@ -30,7 +20,7 @@ const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-describe.runIf(installed)("in Chromium", () => {
+describe.runIf(missing === undefined)("in Chromium", () => {
   const root = fileURLToPath(new URL("./page", import.meta.url));
   const outDir = mkdtempSync(join(tmpdir(), "sluice-page-"));
   const servers: PreviewServer[] = [];
@@ -51,7 +41,7 @@ describe.runIf(installed)("in Chromium", () => {
   beforeAll(async () => {
     // Top-level await and private fields as they are: the browser is as new as the code.
     await build({ configFile: false, logLevel: "error", root, build: { outDir, target: "esnext", emptyOutDir: true } });
-    browser = await chromium.launch({ executablePath, headless: true, args });
+    browser = await launch();
   }, 120_000);
 
   afterAll(async () => {
