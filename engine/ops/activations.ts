@@ -22,21 +22,29 @@ import {
   tanh,
   where,
 } from "./elementwise.ts";
-import { asFloat, type Operand } from "./operand.ts";
+import { asFloat, checkTensor, type Operand } from "./operand.ts";
+
+/** A float tensor of the same values, for what is computed with more than one operation. */
+function floatOf(op: string, x: Tensor): Tensor {
+  checkTensor(op, x);
+  return asFloat(x);
+}
 
 /** max(x, 0); gradient 0 at 0. */
 export function relu(x: Tensor): Tensor {
+  checkTensor("relu", x);
   return where(lessEqual(x, 0), 0, x);
 }
 
 /** x above 0, slope * x elsewhere. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  checkTensor("leakyRelu", x);
   return where(less(0, x), x, mul(x, slope));
 }
 
 /** x above 0, alpha * (e^x - 1) elsewhere (Clevert et al. 2016). */
 export function elu(x: Tensor, alpha = 1): Tensor {
-  const value = asFloat(x);
+  const value = floatOf("elu", x);
   const positive = less(0, value);
   // The unused side must not overflow: 0 * Inf would make its gradient NaN.
   return where(positive, value, mul(expm1(where(positive, 0, value)), alpha));
@@ -44,6 +52,7 @@ export function elu(x: Tensor, alpha = 1): Tensor {
 
 /** The self-normalising scaled elu (Klambauer et al. 2017). */
 export function selu(x: Tensor): Tensor {
+  checkTensor("selu", x);
   return mul(elu(x, 1.6732632423543772), 1.0507009873554805);
 }
 
@@ -75,7 +84,7 @@ const siluWithSlope = customGradient(
 
 /** x * sigmoid(x), also called swish. */
 export function silu(x: Tensor): Tensor {
-  return siluWithSlope(asFloat(x));
+  return siluWithSlope(floatOf("silu", x));
 }
 
 /** P(Z <= x) for a standard normal Z. */
@@ -103,8 +112,9 @@ export interface GeluOptions {
 
 /** x * P(Z <= x) for a standard normal Z (Hendrycks & Gimpel 2016). */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
-  if (options.approximate !== "tanh") return geluWithSlope(asFloat(x));
-  const value = limitAtMinusInfinity(asFloat(x));
+  const float = floatOf("gelu", x);
+  if (options.approximate !== "tanh") return geluWithSlope(float);
+  const value = limitAtMinusInfinity(float);
   const half = mul(value, 0.5);
   const cube = mul(mul(value, value), value);
   return mul(half, add(tanh(mul(add(value, mul(cube, 0.044715)), Math.sqrt(2 / Math.PI))), 1));
@@ -118,12 +128,12 @@ const softplusWithSlope = customGradient(
 
 /** log(1 + e^x) without overflow. */
 export function softplus(x: Tensor): Tensor {
-  return softplusWithSlope(asFloat(x));
+  return softplusWithSlope(floatOf("softplus", x));
 }
 
 /** log(sigmoid(x)) without overflow. */
 export function logSigmoid(x: Tensor): Tensor {
-  return neg(softplus(neg(asFloat(x))));
+  return neg(softplus(neg(floatOf("logSigmoid", x))));
 }
 
 /** x limited to [min, max] (either may be left out). Where x is at a bound, the gradient passes. NaN stays NaN. */

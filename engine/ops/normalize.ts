@@ -73,6 +73,7 @@ function trailingAxes(op: string, x: Tensor, shape: Shape): number[] {
 
 function affine(op: string, x: Tensor, shape: Shape, { weight, bias }: NormalizeOptions): Tensor {
   for (const part of [weight, bias]) {
+    if (part !== undefined) checkTensor(op, part, "weight or bias");
     if (part !== undefined && !sameShape(broadcastShapes(op, part.shape, shape), shape)) {
       throw new ShapeError(
         op,

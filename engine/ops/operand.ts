@@ -18,7 +18,8 @@ export function checkTensor(op: string, x: unknown, what = "x"): asserts x is Te
   if (!(x instanceof Tensor)) throw new ArgumentError(op, `${what} must be a tensor, got ${describe(x)}`);
 }
 
-const describe = (x: unknown): string => (x === null ? "null" : Array.isArray(x) ? "an array" : `a ${typeof x}`);
+const describe = (x: unknown): string =>
+  x === null || x === undefined ? String(x) : Array.isArray(x) ? "an array" : `a ${typeof x}`;
 
 const fitsInt32 = (value: number): boolean => Number.isInteger(value) && value === (value | 0);
 
