@@ -1,8 +1,8 @@
 // What gpu.js and GPUs get wrong without a word, and this backend must not: one test a trap, in every mode.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openDevice } from "../../../engine/backends/gpu/device.ts";
 import { gpuBackend } from "../../../engine/backends/gpu/index.ts";
+import { openDevice } from "../../../engine/backends/gpu/open.ts";
 import { Steps } from "../../../engine/backends/gpu/steps.ts";
 import { maxElements } from "../../../engine/backends/gpu/writer.ts";
 import * as S from "../../../engine/index.ts";
@@ -175,6 +175,26 @@ describe.each(modes)("mode %s", (mode) => {
       );
       await agree(() => S.cast(S.argsort(x), "f32"), 9);
       await agree(() => S.cast(S.argsort(x, -1, { descending: true }), "f32"), 9);
+      await agree(() => S.cast(S.topk(x, Math.ceil(length / 3)).indices, "f32"), 9);
+    }
+  });
+
+  it("finds places in sorted values, NaN last", async () => {
+    const sorted = S.tensor([-2, 0, 0, 1, 5, Number.NaN]);
+    const wanted = S.tensor([-3, -2, 0, 0.5, 5, 7, Number.NaN]);
+    for (const side of ["left", "right"] as const) {
+      await agree(() => S.cast(S.searchsorted(sorted, wanted, { side }), "f32"), 9);
+    }
+  });
+
+  it("transforms signals of every kind of length, there and back", async () => {
+    for (const n of [6, 60, 257, 300]) {
+      const x = S.tensor(
+        range(2 * n, (i) => ((i * 7919) % 31) / 15 - 1),
+        { shape: [2, n] },
+      );
+      await agree(() => S.rfft(x), 1e-4);
+      await agree(() => S.irfft(S.rfft(x), -1, { n }), 1e-5);
     }
   });
 
