@@ -54,13 +54,6 @@ export const exp = (v: Vector, x: Local): Local =>
     return scaleExact(v, expPolynomial(v, r), bits);
   });
 
-/** e^x where |x| < 87 for sure (NaN gives anything): one addition to the exponent scales. */
-export const expSmall = (v: Vector, x: Local): Local =>
-  v.local(() => {
-    const { bits, r } = reduce(v, x, 0);
-    return v.op("i32x4.add", expPolynomial(v, r), v.shift("i32x4.shl", bits, 23));
-  });
-
 /**
  * 1 / (1 + e^-x) as a / (a + b p) with e^-x = p b / a: the power of two is shared between a and b, so that nothing
  * overflows, and results are small without losing bits until the one division rounds them.
@@ -104,8 +97,8 @@ export const expm1 = (v: Vector, x: Local): Local =>
     return v.select(tiny, x, v.op("f32x4.add", half, half));
   });
 
-/** expm1 for 0 <= x <= 88 inside other functions: no ends to care for. */
-export const expm1Up = (v: Vector, x: Local): Local =>
+/** expm1 where |x| <= 87 for sure, inside other functions: no ends to care for. */
+export const expm1Small = (v: Vector, x: Local): Local =>
   v.local(() => {
     const { bits, r } = reduce(v, x, 127);
     const p = v.madd(v.op("f32x4.mul", r, r), v.estrin(r, expm1Q), r);
