@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as S from "../../engine/index.ts";
-import { anyFloat, tensorOf, valuesOf } from "../support/arbitraries.ts";
+import { anyFloat, tensorOf, valuesOf } from "../../testing/index.ts";
 
 beforeAll(() => S.setBackend("wasm"));
 afterAll(() => S.setBackend("reference"));

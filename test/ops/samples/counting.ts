@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
-import { shapes } from "../../support/arbitraries.ts";
+import { shapes } from "../../../testing/index.ts";
 import { build, lines, type Nd } from "../plain.ts";
 import type { Case, Sample } from "./sample.ts";
 
