@@ -64,6 +64,13 @@ export const functions: Builders = {
     const { data } = inputs.x;
     return { ...job, result: async () => Array.from(await job.result(), (at) => data[at]) };
   },
+  rfft: unary((x) => sluice.rfft(x)),
+  globalFilter: (inputs) =>
+    pure(inputs, ({ x, w }) => {
+      const spectrum = sluice.rfft2(x, [-2, -1], { norm: "ortho" });
+      return [sluice.irfft2(sluice.complexMul(spectrum, w), [-2, -1], { norm: "ortho" })];
+    }),
+  searchsorted: (inputs) => pure(inputs, ({ x, values }) => [sluice.searchsorted(sluice.sort(x).values, values)]),
   chain: (inputs, params) =>
     pure(inputs, ({ x, w, b }) => {
       let y = x;

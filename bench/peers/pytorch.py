@@ -109,6 +109,11 @@ def argsort(x, p):
     return job
 
 
+def global_filter(x, p):
+    weight = torch.view_as_complex(x["w"])
+    return Pure(lambda: torch.fft.irfft2(torch.fft.rfft2(x["x"], norm="ortho") * weight, norm="ortho"))
+
+
 class Training:
     """A training step; `result` is the losses of its first three runs."""
 
@@ -234,6 +239,9 @@ BUILDERS = {
     "selectiveScan": selective_scan,
     "topk": lambda x, p: Pure(lambda: x["x"].topk(p["k"]).values),
     "argsort": argsort,
+    "rfft": lambda x, p: Pure(lambda: torch.view_as_real(torch.fft.rfft(x["x"]))),
+    "globalFilter": global_filter,
+    "searchsorted": lambda x, p: Pure(lambda: torch.searchsorted(x["x"].sort().values, x["values"])),
     "chain": chain,
     "mlp": mlp,
     "decoder": decoder,

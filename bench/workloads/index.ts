@@ -3,6 +3,7 @@
 import type { Group } from "../harness/protocol.ts";
 import { convolutions } from "./conv.ts";
 import { elementwise } from "./elementwise.ts";
+import { fourier } from "./fourier.ts";
 import { grouped } from "./grouped.ts";
 import { matmul, oddMatmul } from "./matmul.ts";
 import { reductions, rows } from "./rows.ts";
@@ -21,6 +22,7 @@ export const groups: readonly Group[] = [
   steps,
   sigma,
   scans,
+  fourier,
   overhead,
   memory,
 ];
