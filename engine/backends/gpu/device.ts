@@ -1,24 +1,10 @@
 // One gpu.js instance: kernels by source, calls, uploads, readbacks, and errors that say what was being done.
 
-import { ArgumentError, OutOfMemoryError, SluiceError } from "../../errors.ts";
+import { OutOfMemoryError, SluiceError } from "../../errors.ts";
 import type { TileStyle } from "./contract.ts";
-import {
-  type Adapter,
-  type DeviceHandle,
-  findAdapter,
-  type GpuInstance,
-  type GpuKernel,
-  type GpuLibrary,
-  type Handle,
-  isSoftware,
-  loadLibrary,
-  type Mode,
-  modes,
-} from "./library.ts";
+import type { DeviceHandle, GpuInstance, GpuKernel, GpuLibrary, Handle, Mode, NativeDevice } from "./library.ts";
 import type { KernelSpec } from "./steps.ts";
 import { maxElements } from "./writer.ts";
-
-export type GpuMode = "auto" | Mode;
 
 /** What runs, on what, and how often. */
 export interface GpuInfo {
@@ -34,6 +20,8 @@ export interface GpuInfo {
   readonly maxElements: number;
   /** Buffers that are alive on the device; in the modes that run on the CPU, arrays in use. */
   readonly buffers: number;
+  /** What these take together. */
+  readonly bytes: number;
   /** Kernels built, kernel calls, arrays sent to the device and read from it, since the backend was chosen. */
   readonly kernels: number;
   readonly launches: number;
@@ -50,71 +38,6 @@ const tileStyles: Record<Mode, TileStyle> = {
 /** Beyond every loop that is written: gpu.js cuts longer ones without a word. */
 const loopMaxIterations = 2 ** 30;
 
-/** Makes the device of a mode; "auto" takes a real GPU or refuses. */
-export async function openDevice(mode: GpuMode): Promise<Device> {
-  if (mode !== "auto" && !modes.includes(mode)) {
-    throw new ArgumentError("setBackend", `unknown mode "${mode}"; there are auto, ${modes.join(", ")}`);
-  }
-  const library = await loadLibrary();
-  if (mode === "auto") return openReal(library);
-  return openMode(library, mode);
-}
-
-async function openMode(library: GpuLibrary, mode: Mode): Promise<Device> {
-  if (mode === "webgpu") {
-    const adapter = await findAdapter();
-    if (typeof adapter === "string") throw new ArgumentError("setBackend", `no mode "webgpu": ${adapter}`);
-    return new Device(library, mode, describe(adapter), isSoftware(adapter));
-  }
-  if (mode === "cpu" || mode === "webasm") return new Device(library, mode, "CPU", true);
-  const { GPU } = library;
-  if (!(mode === "webgl2" ? GPU.isWebGL2Supported : GPU.isWebGLSupported)) {
-    throw new ArgumentError("setBackend", `no mode "${mode}": there is none here (it takes a browser)`);
-  }
-  const renderer = webGlRenderer(mode);
-  return new Device(library, mode, renderer, softwareRenderer(renderer));
-}
-
-async function openReal(library: GpuLibrary): Promise<Device> {
-  const tried: string[] = [];
-  for (const mode of ["webgpu", "webgl2"] as const) {
-    try {
-      const device = await openMode(library, mode);
-      if (!device.info.software) return device;
-      tried.push(`${mode}: ${device.info.adapter} is a software adapter (ask for mode "${mode}" to use it)`);
-      device.close();
-    } catch (error) {
-      tried.push(error instanceof Error ? error.message : String(error));
-    }
-  }
-  throw new ArgumentError(
-    "setBackend",
-    `no GPU was found; tried ${tried.join("; ")}. The default backend "wasm" is the fast one without a GPU`,
-  );
-}
-
-const describe = ({ info }: Adapter): string =>
-  [info?.vendor, info?.architecture, info?.device, info?.description].filter((part) => part).join(" ") || "unnamed";
-
-const softwareRenderer = (name: string): boolean => /swiftshader|llvmpipe|software|basic render/i.test(name);
-
-interface DebugInfo {
-  readonly UNMASKED_RENDERER_WEBGL: number;
-}
-interface WebGl {
-  getExtension(name: string): DebugInfo | null;
-  getParameter(name: number): unknown;
-}
-
-function webGlRenderer(mode: string): string {
-  const { OffscreenCanvas: Canvas } = globalThis as {
-    OffscreenCanvas?: new (w: number, h: number) => { getContext(kind: string): WebGl | null };
-  };
-  const gl = Canvas === undefined ? null : new Canvas(1, 1).getContext(mode);
-  const extension = gl?.getExtension("WEBGL_debug_renderer_info");
-  return gl && extension ? String(gl.getParameter(extension.UNMASKED_RENDERER_WEBGL)) : "unnamed";
-}
-
 export class Device {
   readonly mode: Mode;
   readonly synchronous: boolean;
@@ -125,9 +48,10 @@ export class Device {
   readonly #kernels = new Map<string, GpuKernel>();
   readonly #adapter: string;
   readonly #software: boolean;
-  readonly #counts = { buffers: 0, launches: 0, uploads: 0, readbacks: 0 };
+  readonly #native: NativeDevice | undefined;
+  readonly #counts = { buffers: 0, bytes: 0, launches: 0, uploads: 0, readbacks: 0 };
 
-  constructor(library: GpuLibrary, mode: Mode, adapter: string, software: boolean) {
+  constructor(library: GpuLibrary, mode: Mode, adapter: string, software: boolean, native?: NativeDevice) {
     this.#library = library;
     this.mode = mode;
     this.synchronous = mode !== "webgpu";
@@ -135,6 +59,7 @@ export class Device {
     this.maxArrays = maxArrays[mode];
     this.#adapter = adapter;
     this.#software = software;
+    this.#native = native;
     this.#gpu = new library.GPU({ mode });
   }
 
@@ -143,6 +68,36 @@ export class Device {
       ...{ mode: this.mode, adapter: this.#adapter, software: this.#software },
       ...{ maxArrays: this.maxArrays, maxElements, kernels: this.#kernels.size, ...this.#counts },
     };
+  }
+
+  /**
+   * Runs a job and waits until the device has taken all of it. WebGPU tells of memory that could not be had beside the
+   * calls, which succeed and leave zeros.
+   */
+  guarded(job: () => void | Promise<void>): void | Promise<void> {
+    return this.#native === undefined ? job() : this.#inScope(this.#native, job);
+  }
+
+  async #inScope(native: NativeDevice, job: () => void | Promise<void>): Promise<void> {
+    native.pushErrorScope("validation");
+    native.pushErrorScope("out-of-memory");
+    let thrown: { readonly cause: unknown } | undefined;
+    try {
+      await job();
+    } catch (cause) {
+      thrown = { cause };
+    }
+    const found = await Promise.all([native.popErrorScope(), native.popErrorScope()]).catch((cause: unknown) => {
+      thrown ??= { cause: this.#failure("a run", cause) };
+      return [];
+    });
+    const error = found.find((each) => each !== null);
+    if (error) {
+      // A kernel may keep the buffer that it did not get.
+      this.#kernels.clear();
+      throw this.#failure("a run", new Error(error.message));
+    }
+    if (thrown !== undefined) throw thrown.cause;
   }
 
   /** Runs a kernel into a new buffer. */
@@ -177,11 +132,13 @@ export class Device {
 
   #made(handle: Handle): Handle {
     this.#counts.buffers += 1;
+    this.#counts.bytes += bytesOf(handle);
     return handle;
   }
 
   drop(handle: Handle): void {
     this.#counts.buffers -= 1;
+    this.#counts.bytes -= bytesOf(handle);
     if (!(handle instanceof Float32Array)) handle.delete();
   }
 
@@ -196,21 +153,23 @@ export class Device {
     args: readonly (Handle | number)[],
     then: (result: Handle) => T,
   ): T | Promise<T> {
+    const failed = (cause: unknown): never => {
+      // gpu.js keeps a kernel whose first call failed as it is, for good.
+      this.#kernels.delete(keyOf(spec, pipeline));
+      throw cause instanceof SluiceError ? cause : this.#failure(spec.purpose, cause, spec);
+    };
     try {
       const kernel = this.#kernel(spec, pipeline);
       const result = kernel(...args);
       this.#checkMode(kernel);
-      if (!(result instanceof Promise)) return then(result);
-      return result.then(then, (cause: unknown) => {
-        throw this.#failure(spec.purpose, cause, spec);
-      });
+      return result instanceof Promise ? result.then(then, failed) : then(result);
     } catch (cause) {
-      throw cause instanceof SluiceError ? cause : this.#failure(spec.purpose, cause, spec);
+      return failed(cause);
     }
   }
 
   #kernel(spec: KernelSpec, pipeline: boolean): GpuKernel {
-    const key = `${pipeline}|${spec.output}|${spec.arrays}|${spec.source}`;
+    const key = keyOf(spec, pipeline);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
     const kernel = this.#gpu.createKernel(spec.source, {
@@ -239,7 +198,7 @@ export class Device {
   /** The packed result of a kernel that returns four values a thread, as the flat array it is in memory. */
   #shaped(spec: KernelSpec, result: Handle): Handle {
     if (spec.lanes === 1 || result instanceof Float32Array) return result;
-    const length = 4 * spec.output.reduce((n, side) => n * side, 1);
+    const length = 4 * product(spec.output);
     if (this.mode === "webgpu") {
       const { buffer, context, kernel } = result;
       const flat = new this.#library.WebGPUBufferResult({
@@ -266,13 +225,25 @@ export class Device {
       );
     }
     if (/out of memory|too large|larger than|exceeds|maxBufferSize|allocate/i.test(text)) {
-      const size = spec === undefined ? "" : ` of ${spec.output.join(" x ")} threads`;
-      return new OutOfMemoryError("gpu", `${where} has no room for ${purpose}${size}: ${text}`, { cause });
+      const { buffers, bytes } = this.#counts;
+      const size = spec === undefined ? "" : ` with a result of ${4 * spec.lanes * product(spec.output)} bytes`;
+      return new OutOfMemoryError(
+        "gpu",
+        `${where} has no room for ${purpose}${size}, beside ${bytes} bytes in ${buffers} buffers: ${text}. ` +
+          "Parameters are as they were before the step",
+        { cause },
+      );
     }
     const source = spec === undefined ? "" : `\n${spec.source}`;
     return new SluiceError("gpu", `${where} failed at ${purpose}: ${text}${source}`, { cause });
   }
 }
+
+const keyOf = ({ output, arrays, source }: KernelSpec, pipeline: boolean): string =>
+  `${pipeline}|${output}|${arrays}|${source}`;
+const product = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
+const bytesOf = (handle: Handle): number =>
+  handle instanceof Float32Array ? handle.byteLength : 4 * product(handle.output);
 
 const copying = (length: number, purpose: string): KernelSpec => ({
   source: "function kernel(a0) {\n  return a0[this.thread.x];\n}",

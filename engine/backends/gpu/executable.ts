@@ -62,7 +62,7 @@ export class GpuExecutable implements Executable {
     };
     const job = (): void | Promise<void> => {
       try {
-        const running = new Run(this.#device, plan, taken, host).start(cells);
+        const running = this.#device.guarded(() => new Run(this.#device, plan, taken, host).start(cells));
         return running instanceof Promise ? running.then(done, failed) : done();
       } catch (cause) {
         return failed(cause);

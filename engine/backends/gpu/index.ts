@@ -4,12 +4,14 @@ import { compileGraph } from "../../compile/index.ts";
 import type { Program } from "../../compile/ir.ts";
 import type { Storage } from "../../graph/storage.ts";
 import type { Backend } from "../backend.ts";
-import { type Device, type GpuInfo, type GpuMode, openDevice } from "./device.ts";
+import type { Device, GpuInfo } from "./device.ts";
 import { GpuExecutable } from "./executable.ts";
 import { Cell, Queue } from "./memory.ts";
+import { type GpuMode, openDevice } from "./open.ts";
 import { planProgram } from "./program.ts";
 
-export type { GpuInfo, GpuMode } from "./device.ts";
+export type { GpuInfo } from "./device.ts";
+export type { GpuMode } from "./open.ts";
 
 export interface GpuBackend extends Backend {
   readonly info: GpuInfo;

@@ -12,6 +12,7 @@ export type Handle = Float32Array | DeviceHandle;
 export interface DeviceHandle {
   toArray(): Float32Array | Promise<Float32Array>;
   delete(): void;
+  readonly output: readonly number[];
   /** WebGPU: what a handle of other dimensions over the same memory is made of. */
   readonly buffer?: unknown;
   readonly context?: unknown;
@@ -44,12 +45,20 @@ export interface GpuInstance {
   destroy(): Promise<void> | void;
 }
 
+/** The part of a WebGPU device that says what went wrong: its errors are otherwise only printed. */
+export interface NativeDevice {
+  pushErrorScope(filter: "validation" | "out-of-memory"): void;
+  popErrorScope(): Promise<{ readonly message: string } | null>;
+}
+
 export interface GpuLibrary {
   readonly GPU: {
     new (settings: { mode: string }): GpuInstance;
     readonly isWebGL2Supported: boolean;
     readonly isWebGLSupported: boolean;
   };
+  /** The WebGPU device, one for all instances. */
+  readonly WebGPUContext: { acquire(): Promise<{ readonly device: NativeDevice }> };
   /** A handle on (part of) a buffer of the device, with dimensions of our choice. */
   readonly WebGPUBufferResult: new (settings: {
     buffer: unknown;

@@ -90,8 +90,11 @@ export class Cell implements DeviceMemory {
     else held?.release();
   }
 
+  /** Its run failed; what it was filled with, if it was, is worth nothing. */
   fail(cause: unknown): void {
     this.#failure = cause;
+    this.#held?.release();
+    this.#held = undefined;
   }
 
   /** Throws what went wrong in the run that was to fill the cell. */

@@ -1,7 +1,8 @@
 // What fails says what happened, poisons no more than it must, and the next choice of a backend works.
 
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { type Device, openDevice } from "../../../engine/backends/gpu/device.ts";
+import type { Device } from "../../../engine/backends/gpu/device.ts";
+import { openDevice } from "../../../engine/backends/gpu/open.ts";
 import type { KernelSpec } from "../../../engine/backends/gpu/steps.ts";
 import * as S from "../../../engine/index.ts";
 import { modes } from "./modes.ts";
