@@ -14,8 +14,9 @@ export interface Pairing {
 
 /**
  * Both sides of <u, J v> = <J^T u, v> for each output of `fn` at f64 `inputs` (i32 and bool pass through), with u and v
- * from a seed. They differ by rounding only, whatever `fn` is: a pull-back that is not linear, not of this function, or
- * has a part missing in one of the two directions, does not pair.
+ * from a seed; they differ by rounding only. `jvp` differentiates the pull-back, so this says that every pull-back `fn` is
+ * made of is linear in what it is given and has a right gradient of its own; that it is the gradient of `fn` is for
+ * `gradcheck` to say.
  */
 export function pairings(fn: Checkable, inputs: readonly Tensor[], seed: number): Pairing[] {
   const floats = inputs.flatMap((input, i) => (isFloat(input.dtype) ? [i] : []));
