@@ -80,7 +80,8 @@ describe("arms", () => {
       { dtype: "i32" },
     );
     const lengths = tensor([3, 2], { dtype: "i32" });
-    for (const name of Object.keys(arms) as ModelName[]) {
+    // Arms that differ in r alone are one model.
+    for (const name of (Object.keys(arms) as ModelName[]).filter((arm) => !/r = [0158]/.test(arm))) {
       expect(isModel(name)).toBe(true);
       const model = makeModel(name, 8, { ...sizes, size: 8, maxLength: 4 }, 1);
       model.eval();
