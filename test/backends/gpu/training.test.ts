@@ -88,6 +88,7 @@ describe.each(modes)("mode %s", (mode) => {
     const expected = await trainLanguageModel(steps);
     await S.setBackend("gpu", { mode });
     const actual = await trainLanguageModel(steps);
+    expect(S.gpuInfo()?.readbacks).toBe(steps);
     expect(actual[steps - 1]).toBeLessThan(actual[0]);
     expected.forEach((loss, i) => {
       expect(Math.abs(actual[i] - loss) / loss, `step ${i}`).toBeLessThan(1e-3);
