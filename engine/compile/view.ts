@@ -34,7 +34,9 @@ const isIdentity = (view: View): boolean => {
 export function appendView(access: Access, back: View): Access {
   const last = access[access.length - 1];
   const joined = joinViews(last, back);
-  return joined === undefined ? [...access, back] : [...access.slice(0, -1), joined];
+  if (joined === undefined) return [...access, back];
+  // Together they may be what a view before them can be joined with: a permutation and its inverse move nothing.
+  return access.length === 1 ? [joined] : appendView(access.slice(0, -1), joined);
 }
 
 /** True when flat position i of the access's index space reads flat position i. */

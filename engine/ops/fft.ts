@@ -7,8 +7,8 @@ import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./elementwise.ts";
 import { realOf, times, transformed, transformedReal } from "./fourier.ts";
-import type { Sign } from "./fourier-tables.ts";
-import { moveAxis, permute, reshape } from "./movement.ts";
+import type { Pairs, Sign } from "./fourier-tables.ts";
+import { moveAxis, reshape } from "./movement.ts";
 import { checkTensor } from "./operand.ts";
 import { narrow, pad, select } from "./slicing.ts";
 
@@ -73,43 +73,50 @@ function fitted(x: Tensor, axis: number, n: number): Tensor {
   );
 }
 
-/** The pair axis last where it was next to the transformed one: [outer, n, 2, inner] -> [...outer, n, ...inner, 2]. */
-const pairsLast = (x: Tensor, outer: Shape, inner: Shape): Tensor =>
-  reshape(permute(x, [0, 1, 3, 2]), [...outer, x.shape[1], ...inner, 2]);
+/** Lines [outer, n, inner] along an axis of a complex tensor, the pairs just before or after the axis. */
+function linesOf(x: Tensor, axis: number, pairs: Pairs): Tensor {
+  const [outer, n, inner] = [sizeOf(x.shape.slice(0, axis)), x.shape[axis], sizeOf(x.shape.slice(axis + 1, -1))];
+  const [at, sides] = pairs === "after" ? [axis + 1, [n, 2]] : [axis, [2, n]];
+  return reshape(moveAxis(x, -1, at), [outer, ...sides, inner]);
+}
+
+/** The other way round, for lines of any length in place of an axis of `shape`: the pairs go last. */
+function fromLines(lines: Tensor, shape: Shape, axis: number, pairs: Pairs): Tensor {
+  const sides = [...shape.slice(0, axis), ...lines.shape.slice(1, 3), ...shape.slice(axis + 1)];
+  return moveAxis(reshape(lines, sides), pairs === "after" ? axis + 1 : axis, -1);
+}
 
 interface Request {
   readonly axis: number;
   readonly n: number | undefined;
   readonly norm: FftNorm | undefined;
+  /** Where pairs lie in memory, if that is known: results are right either way, but this way nothing is moved. */
+  readonly pairs: Pairs;
 }
 
-function complexAlong(op: string, x: Tensor, { axis, n, norm }: Request, sign: Sign): Tensor {
+function complexAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request, sign: Sign): Tensor {
   const at = resolveAxis(op, axis, x.rank - 1);
   const length = lengthOf(op, n ?? x.shape[at], x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, sign);
   const whole = fitted(x, at, length);
-  const [outer, inner] = [whole.shape.slice(0, at), whole.shape.slice(at + 1, -1)];
-  const lines = permute(reshape(whole, [sizeOf(outer), length, sizeOf(inner), 2]), [0, 1, 3, 2]);
-  return pairsLast(transformed(lines, "after", sign, scale), outer, inner);
+  return fromLines(transformed(linesOf(whole, at, pairs), pairs, sign, scale), whole.shape.slice(0, -1), at, "after");
 }
 
-function realAlong(op: string, x: Tensor, { axis, n, norm }: Request): Tensor {
+function realAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): Tensor {
   const at = resolveAxis(op, axis, x.rank);
   const length = lengthOf(op, n ?? x.shape[at], x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, -1);
   const whole = fitted(x, at, length);
-  const [outer, inner] = [whole.shape.slice(0, at), whole.shape.slice(at + 1)];
-  return pairsLast(transformedReal(reshape(whole, [sizeOf(outer), length, sizeOf(inner)]), -1, scale), outer, inner);
+  const lines = reshape(whole, [sizeOf(whole.shape.slice(0, at)), length, sizeOf(whole.shape.slice(at + 1))]);
+  return fromLines(transformedReal(lines, pairs, -1, scale), whole.shape, at, pairs);
 }
 
-function toRealAlong(op: string, x: Tensor, { axis, n, norm }: Request): Tensor {
+function toRealAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): Tensor {
   const at = resolveAxis(op, axis, x.rank - 1);
   const length = lengthOf(op, n ?? 2 * (x.shape[at] - 1), x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, 1);
   const half = fitted(x, at, Math.floor(length / 2) + 1);
-  const [outer, inner] = [half.shape.slice(0, at), half.shape.slice(at + 1, -1)];
-  const lines = permute(reshape(half, [sizeOf(outer), half.shape[at], sizeOf(inner), 2]), [0, 1, 3, 2]);
-  return reshape(realOf(lines, length, 1, scale), [...outer, length, ...inner]);
+  return reshape(realOf(linesOf(half, at, pairs), pairs, length, 1, scale), half.shape.slice(0, -1).with(at, length));
 }
 
 /**
@@ -118,17 +125,17 @@ function toRealAlong(op: string, x: Tensor, { axis, n, norm }: Request): Tensor 
  * ShapeError where the last axis is not 2, an ArgumentError for a length of 0.
  */
 export function fft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
-  return complexAlong("fft", checkComplex("fft", x), { axis, n: options.n, norm: options.norm }, -1);
+  return complexAlong("fft", checkComplex("fft", x), { axis, n: options.n, norm: options.norm, pairs: "after" }, -1);
 }
 
 /** The inverse of `fft`: x_j = 1/n sum over k of X_k e^(2 pi i jk/n). */
 export function ifft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
-  return complexAlong("ifft", checkComplex("ifft", x), { axis, n: options.n, norm: options.norm }, 1);
+  return complexAlong("ifft", checkComplex("ifft", x), { axis, n: options.n, norm: options.norm, pairs: "after" }, 1);
 }
 
 /** `fft` of real numbers: only k = 0 .. n/2, the rest being their conjugates: [..., n, ...] -> [..., n/2 + 1, ..., 2]. */
 export function rfft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
-  return realAlong("rfft", checkReal("rfft", x), { axis, n: options.n, norm: options.norm });
+  return realAlong("rfft", checkReal("rfft", x), { axis, n: options.n, norm: options.norm, pairs: "after" });
 }
 
 /**
@@ -136,7 +143,7 @@ export function rfft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
  * of k = 0 and (n even) k = n/2 play no part.
  */
 export function irfft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
-  return toRealAlong("irfft", checkComplex("irfft", x), { axis, n: options.n, norm: options.norm });
+  return toRealAlong("irfft", checkComplex("irfft", x), { axis, n: options.n, norm: options.norm, pairs: "after" });
 }
 
 type Axes2 = readonly [number, number];
@@ -151,8 +158,8 @@ function twoAxes(op: string, axes: Axes2, rank: number): Axes2 {
 function complexAlongBoth(op: string, x: Tensor, axes: Axes2, { s, norm }: Fft2Options, sign: Sign): Tensor {
   const whole = checkComplex(op, x);
   const [first, second] = twoAxes(op, axes, whole.rank - 1);
-  const once = complexAlong(op, whole, { axis: first, n: s?.[0], norm }, sign);
-  return complexAlong(op, once, { axis: second, n: s?.[1], norm }, sign);
+  const once = complexAlong(op, whole, { axis: first, n: s?.[0], norm, pairs: "after" }, sign);
+  return complexAlong(op, once, { axis: second, n: s?.[1], norm, pairs: "before" }, sign);
 }
 
 /** `fft` along two axes of a complex tensor [..., h, w, 2]. */
@@ -169,16 +176,18 @@ export function ifft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = 
 export function rfft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
   const whole = checkReal("rfft2", x);
   const [first, second] = twoAxes("rfft2", axes, whole.rank);
-  const half = realAlong("rfft2", whole, { axis: second, n: options.s?.[1], norm: options.norm });
-  return complexAlong("rfft2", half, { axis: first, n: options.s?.[0], norm: options.norm }, -1);
+  const { s, norm } = options;
+  const half = realAlong("rfft2", whole, { axis: second, n: s?.[1], norm, pairs: "before" });
+  return complexAlong("rfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, -1);
 }
 
 /** The inverse of `rfft2`: [..., h, w/2 + 1, 2] -> [..., h, w], w even where `s` does not give it. */
 export function irfft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
   const half = checkComplex("irfft2", x);
   const [first, second] = twoAxes("irfft2", axes, half.rank - 1);
-  const columns = complexAlong("irfft2", half, { axis: first, n: options.s?.[0], norm: options.norm }, 1);
-  return toRealAlong("irfft2", columns, { axis: second, n: options.s?.[1], norm: options.norm });
+  const { s, norm } = options;
+  const columns = complexAlong("irfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, 1);
+  return toRealAlong("irfft2", columns, { axis: second, n: s?.[1], norm, pairs: "before" });
 }
 
 /** The product of complex numbers, element by element; shapes before the last axis broadcast. */

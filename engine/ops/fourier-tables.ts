@@ -14,8 +14,10 @@ export interface Planes {
 /** -1: e^(-2 pi i jk/n), the forward transform; 1: its inverse. */
 export type Sign = -1 | 1;
 
-/** How a transform's input lies: real numbers, or pairs (real, imaginary) just before or just after the axis. */
-export type Layout = "real" | "before" | "after";
+/** Where pairs (real, imaginary) stand: just before or just after the transformed axis. */
+export type Pairs = "before" | "after";
+/** How a transform's input lies. */
+export type Layout = "real" | Pairs;
 
 /** Tables hold at most this many numbers together; the ones not used for longest are let go (graphs keep their own). */
 const mostNumbers = 2 ** 23;
@@ -52,22 +54,23 @@ function root(part: number, whole: number, sign: Sign): readonly [re: number, im
   return [Math.cos(angle), sign * Math.sin(angle)];
 }
 
-/** The transform as a real matrix [(k, pair), input], for k below `kept`; the input's order is its layout's. */
+/** The transform as a real matrix [result, input], for k below `kept`: pairs stand as `result` and the layout say. */
 export function forwardMatrix(
   dtype: DType,
   n: number,
   kept: number,
   layout: Layout,
+  result: Pairs,
   sign: Sign,
   scale: number,
 ): Tensor {
   const side = layout === "real" ? n : 2 * n;
-  return constant(`dft ${n} ${kept} ${layout} ${sign} ${scale}`, dtype, [2 * kept, side], () => {
+  return constant(`dft ${n} ${kept} ${layout} ${result} ${sign} ${scale}`, dtype, [2 * kept, side], () => {
     const values = new Float64Array(2 * kept * side);
     for (let k = 0; k < kept; k++) {
       for (let j = 0; j < n; j++) {
         const [re, im] = root(j * k, n, sign).map((part) => part * scale);
-        const [at, below] = [2 * k * side, (2 * k + 1) * side];
+        const [at, below] = (result === "after" ? [2 * k, 2 * k + 1] : [k, kept + k]).map((row) => row * side);
         const [x, y] = layout === "after" ? [2 * j, 2 * j + 1] : [j, n + j];
         values[at + x] = re;
         values[below + x] = im;
@@ -81,7 +84,7 @@ export function forwardMatrix(
 }
 
 /** Half a Hermitian spectrum to real numbers: [n, (k, pair)] or [n, (pair, k)], k up to n/2. */
-export function realMatrix(dtype: DType, n: number, layout: "before" | "after", sign: Sign, scale: number): Tensor {
+export function realMatrix(dtype: DType, n: number, layout: Pairs, sign: Sign, scale: number): Tensor {
   const half = Math.floor(n / 2) + 1;
   return constant(`real ${n} ${layout} ${sign} ${scale}`, dtype, [n, 2 * half], () => {
     const values = new Float64Array(n * 2 * half);
@@ -98,6 +101,9 @@ export function realMatrix(dtype: DType, n: number, layout: "before" | "after", 
     return values;
   });
 }
+
+/** What conjugates pairs: [2, 1]. */
+export const conjugation = (dtype: DType): Tensor => constant("conjugate", dtype, [2, 1], () => Float64Array.of(1, -1));
 
 function planes(name: string, dtype: DType, shape: Shape, value: (i: number) => readonly [number, number]): Planes {
   const size = shape.reduce((product, side) => product * side, 1);

@@ -3,12 +3,14 @@
 // with the two inner sums as products); a long prime becomes a convolution with a chirp (Bluestein 1970).
 
 import type { Tensor } from "../tensor.ts";
-import { add, mul, neg, sub } from "./elementwise.ts";
+import { add, mul, sub } from "./elementwise.ts";
 import {
   chirp,
+  conjugation,
   forwardMatrix,
   type Layout,
   mirroredChirp,
+  type Pairs,
   type Planes,
   realMatrix,
   type Sign,
@@ -29,12 +31,17 @@ type Plan =
 const costOfPass = 25;
 /** No larger matrix is made, so that tables stay in the cache. */
 const largestMatrix = 256;
-/** Real numbers need half a matrix: up to this length it is the fastest. */
+/** Real numbers need half a matrix. Up to this length it is the fastest; instead of a chirp, up to the other one. */
 const largestRealMatrix = 128;
+const largestRealPrime = 1021;
 
 const plans = new Map<number, Plan>();
 
-const realPlanOf = (n: number): Plan => (n <= largestRealMatrix ? { kind: "matrix", n, cost: n } : planOf(n));
+function realPlanOf(n: number): Plan {
+  const plan = planOf(n);
+  const matrix = n <= largestRealMatrix || (plan.kind === "chirp" && n <= largestRealPrime);
+  return matrix ? { kind: "matrix", n, cost: n } : plan;
+}
 
 function planOf(n: number): Plan {
   const known = plans.get(n);
@@ -97,7 +104,7 @@ function byPlan(
 ): Tensor {
   const { n } = plan;
   if (plan.kind === "matrix") {
-    const matrix = forwardMatrix(x.dtype, n, n, layout, sign, scale);
+    const matrix = forwardMatrix(x.dtype, n, n, layout, "after", sign, scale);
     return reshape(product(matrix, joined(x, layout)), [outer, n, 2, inner]);
   }
   if (plan.kind === "chirp") return convolved(plan, x, layout, sign, scale);
@@ -116,7 +123,7 @@ function firstSums(x: Tensor, layout: Layout, sign: Sign, first: number, kept: n
   const pairs = layout === "real" ? [] : [2];
   const apart = reshape(before(x, layout), [outer, ...pairs, first, m * inner]);
   const from = layout === "real" ? "real" : "before";
-  const sums = product(forwardMatrix(x.dtype, first, kept, from, sign, 1), joined(apart, from));
+  const sums = product(forwardMatrix(x.dtype, first, kept, from, "after", sign, 1), joined(apart, from));
   const turn = twiddles(x.dtype, first * m, kept, m, sign);
   return times(planesOf(reshape(sums, [outer, kept, 2, m, inner]), 2), turn, 2);
 }
@@ -149,50 +156,54 @@ function convolved(plan: Plan & { kind: "chirp" }, x: Tensor, layout: Layout, si
 
 const halfOf = (n: number): number => Math.floor(n / 2) + 1;
 
-/** Pairs along an axis, the imaginary parts negated. */
-const conjugated = ({ re, im }: Planes, axis: number): Tensor => stack([re, neg(im)], axis);
+/** The conjugates of pairs in the second last axis. */
+const conjugated = (x: Tensor): Tensor => mul(x, conjugation(x.dtype));
 
-/** The half spectrum of real numbers: [outer, n, inner] -> [outer, n/2 + 1, 2, inner]. */
-export function transformedReal(x: Tensor, sign: Sign, scale: number): Tensor {
+/** Half a spectrum of real numbers: [outer, n, inner] -> [outer, n/2 + 1, 2, inner], or the pairs before the axis. */
+export function transformedReal(x: Tensor, pairs: Pairs, sign: Sign, scale: number): Tensor {
   const [outer, n, inner] = x.shape;
   const half = halfOf(n);
   const plan = realPlanOf(n);
   if (plan.kind === "matrix") {
-    return reshape(product(forwardMatrix(x.dtype, n, half, "real", sign, scale), x), [outer, half, 2, inner]);
+    const all = product(forwardMatrix(x.dtype, n, half, "real", pairs, sign, scale), x);
+    return reshape(all, pairs === "after" ? [outer, half, 2, inner] : [outer, 2, half, inner]);
   }
-  if (plan.kind === "chirp") return narrow(transformed(x, "real", sign, scale), 1, 0, half);
-  // The first sums are of real numbers: half of them are the others' mirror images.
+  const spectrum =
+    plan.kind === "split" ? halfBySplit(plan, x, sign, scale) : narrow(transformed(x, "real", sign, scale), 1, 0, half);
+  return pairs === "after" ? spectrum : before(spectrum, "after");
+}
+
+/** The first sums are of real numbers: half of them are the others' mirror images. */
+function halfBySplit(plan: Plan & { kind: "split" }, x: Tensor, sign: Sign, scale: number): Tensor {
+  const [outer, n, inner] = x.shape;
+  const half = halfOf(n);
   const { first } = plan;
   const kept = halfOf(first);
   const second = secondSums(firstSums(x, "real", sign, first, kept, plan.second.n), plan, sign, scale);
   const rows = Math.ceil(half / first);
   const low = narrow(second, 2, 0, rows);
   const mirrored = narrow(flip(narrow(second, 1, 1, first - kept), [1, 2]), 2, 0, rows);
-  const whole = first === kept ? low : concat([low, conjugated(planesOf(mirrored, 3), 3)], 1);
+  const whole = first === kept ? low : concat([low, conjugated(mirrored)], 1);
   return narrow(reshape(permute(whole, [0, 2, 1, 3, 4]), [outer, rows * first, 2, inner]), 1, 0, half);
 }
 
-/** The other way: the real numbers of a half spectrum, [outer, n/2 + 1, 2, inner] -> [outer, n, inner]. */
-export function realOf(x: Tensor, n: number, sign: Sign, scale: number): Tensor {
-  const [outer, half, , inner] = x.shape;
+/** The other way: the n real numbers of half a spectrum, pairs as the layout says -> [outer, n, inner]. */
+export function realOf(x: Tensor, layout: Pairs, n: number, sign: Sign, scale: number): Tensor {
+  const [outer, inner] = [x.shape[0], x.shape[3]];
   const plan = realPlanOf(n);
-  if (plan.kind === "matrix") return product(realMatrix(x.dtype, n, "after", sign, scale), joined(x, "after"));
-  const mirrored = flip(narrow(x, 1, 1, n - half), 1);
-  const spectrum = concat([x, conjugated(planesOf(mirrored, 2), 2)], 1);
+  if (plan.kind === "matrix") return product(realMatrix(x.dtype, n, layout, sign, scale), joined(x, layout));
+  const half = layout === "after" ? x : permute(x, [0, 2, 1, 3]);
+  const mirrored = flip(narrow(half, 1, 1, n - half.shape[1]), 1);
+  const spectrum = concat([half, conjugated(mirrored)], 1);
   if (plan.kind === "chirp") return select(transformed(spectrum, "after", sign, scale), 2, 0);
-  // The steps of `transformedReal` backwards: half of the first sums, the angles between, sums that are real.
+  // The steps of `halfBySplit` backwards: half of the first sums, the angles between, sums that are real.
   const { first, second } = plan;
   const kept = halfOf(first);
   const apart = narrow(reshape(spectrum, [outer, second.n, first, 2, inner]), 2, 0, kept);
   const lines = reshape(permute(apart, [0, 3, 1, 2, 4]), [outer, 2, second.n, kept * inner]);
-  const sums = reshape(byPlan(second, lines, "before", sign, 1, outer, kept * inner), [
-    outer,
-    second.n,
-    2,
-    kept,
-    inner,
-  ]);
-  const turned = times(planesOf(sums, 2), twiddles(x.dtype, n, second.n, kept, sign), 2);
+  const sums = byPlan(second, lines, "before", sign, 1, outer, kept * inner);
+  const parts = planesOf(reshape(sums, [outer, second.n, 2, kept, inner]), 2);
+  const turned = times(parts, twiddles(x.dtype, n, second.n, kept, sign), 2);
   const matrix = realMatrix(x.dtype, first, "before", sign, scale);
   const real = product(matrix, reshape(turned, [outer * second.n, 2 * kept, inner]));
   return reshape(permute(reshape(real, [outer, second.n, first, inner]), [0, 2, 1, 3]), [outer, n, inner]);
