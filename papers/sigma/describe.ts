@@ -27,25 +27,20 @@ function tableRow(rows: number, size: number, scored = rows): ModuleRow {
   return { ...row("table", "ItemTable", shape, [{ weight: [rows, size] }], 0), multiplyAdds: scored * size };
 }
 
-/** Mamba applied to `readings` sequences of `steps` positions with one set of weights. */
+/** Mamba applied to `readings` sequences of `steps` positions with one set of weights, for `positions` outputs each. */
 function mambaRow(name: string, options: MambaSizes, readings: number): ModuleRow {
-  const { size, states, taps, expand, steps } = options;
+  const { size, states, taps, expand, steps, positions } = options;
   const [inner, rank] = [expand * size, Math.ceil(size / 16)];
-  const shapes = {
-    "inProj.weight": [2 * inner, size],
-    "conv1d.weight": [inner, 1, taps],
-    "conv1d.bias": [inner],
-    "xProj.weight": [rank + 2 * states, inner],
-    "dtProj.weight": [inner, rank],
-    "dtProj.bias": [inner],
-    "outProj.weight": [size, inner],
-  };
-  // Of the scan: Delta A, Abar h, Delta u B and C h, for each state.
+  /** What the state needs at every step, and what an output needs: half of inProj, C of xProj, outProj. */
+  const driving = { u: [inner, size], conv: [inner, taps], xProj: [rank + states, inner], dtProj: [inner, rank] };
+  const reading = { z: [inner, size], C: [states, inner], outProj: [size, inner] };
   const state = { aLog: [inner, states] };
-  const counted = row(name, "Mamba", `[B, L, ${size}]`, [shapes], readings * steps);
-  const scan = readings * steps * 4 * countOf(state);
-  const extra = countOf({ ...state, d: [inner] });
-  return { ...counted, parameters: counted.parameters + extra, multiplyAdds: counted.multiplyAdds + scan };
+  // Of the scan, for each state: Delta A, Abar h and Delta u B; C h.
+  const multiplyAdds =
+    steps * (countOf(driving) + 3 * countOf(state)) + positions * (countOf(reading) + countOf(state));
+  const vectors = { convBias: [inner], dtBias: [inner], d: [inner] };
+  const parameters = countOf({ ...driving, ...reading, ...state, ...vectors });
+  return { name, type: "Mamba", shape: `[B, L, ${size}]`, parameters, multiplyAdds: readings * multiplyAdds };
 }
 
 interface MambaSizes {
@@ -55,6 +50,8 @@ interface MambaSizes {
   readonly expand: number;
   /** Positions of a history. */
   readonly steps: number;
+  /** Those whose output is wanted: all, or one. */
+  readonly positions: number;
 }
 
 /** The rows of a gate that is applied at `positions` positions of each direction. */
@@ -95,8 +92,9 @@ function gateRows(name: string, options: SigmaOptions, size: number, positions: 
 /** The rows of SIGMA's mixer. `last`: its result is needed at one position only. */
 function gmambaRows(name: string, options: SigmaOptions, steps: number, last: boolean): ModuleRow[] {
   const { size = 64, featureExtract = "gru", projection = true, tieDirections = true, flipMode = "valid" } = options;
-  const sizes = { size, states: options.states ?? 32, taps: options.taps ?? 4, expand: options.expand ?? 2, steps };
+  const { states = 32, taps = 4, expand = 2 } = options;
   const positions = last ? 1 : steps;
+  const sizes = { size, states, taps, expand, steps, positions };
   const both = tieDirections ? [mambaRow(`${name}.pfMamba.mamba`, sizes, flipMode === "off" ? 1 : 2)] : [];
   const own = tieDirections
     ? []
@@ -156,9 +154,10 @@ export const sigmaRows = (options: SigmaOptions): ModuleRow[] =>
   stateSpaceRows(options, (name, steps, last) => gmambaRows(name, options, steps, last));
 
 export const mamba4RecRows = (options: StateSpaceOptions): ModuleRow[] =>
-  stateSpaceRows(options, (name, steps) => {
+  stateSpaceRows(options, (name, steps, last) => {
     const { size = 64, states = 32, taps = 4, expand = 2 } = options;
-    return [mambaRow(`${name}.mamba`, { size, states, taps, expand, steps }, 1)];
+    const positions = last ? 1 : steps;
+    return [mambaRow(`${name}.mamba`, { size, states, taps, expand, steps, positions }, 1)];
   });
 
 export function gru4RecRows(options: GRU4RecOptions): ModuleRow[] {
