@@ -157,7 +157,6 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
   },
   concat: {
     shape: (inputs, { axis }) => {
-      if (inputs.length === 0) throw new ArgumentError("concat", "needs at least one tensor");
       const shapes = inputs.map((input) => formatShape(input.shape)).join(", ");
       const [first] = inputs;
       const fits = (shape: readonly number[]) =>
@@ -168,7 +167,9 @@ export const movements: { readonly [P in MovementOp]: Row<P> } = {
       const side = inputs.reduce((n, input) => n + input.shape[axis], 0);
       return checkShape("concat", first.shape.with(axis, side));
     },
+    // Asked for first, so that it is where nothing at all is refused.
     dtype: (inputs) => {
+      if (inputs.length === 0) throw new ArgumentError("concat", "needs at least one tensor");
       const [first] = inputs;
       if (inputs.some((input) => input.dtype !== first.dtype)) {
         throw new DTypeError("concat", `dtypes differ: ${inputs.map((input) => input.dtype).join(", ")}; cast first`);

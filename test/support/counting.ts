@@ -26,7 +26,7 @@ export function counting(real: Module, scale: number): Module {
     property: FastCheck.IRawProperty<Ts>,
     parameters: FastCheck.Parameters<Ts> = {},
   ): Promise<void> | void => {
-    const numRuns = (parameters.numRuns ?? usual) * scale;
+    const numRuns = Math.ceil((parameters.numRuns ?? usual) * scale);
     const judge = (details: FastCheck.RunDetails<Ts>): void => {
       const test = TestRunner.getCurrentTest();
       if (test !== undefined) {
