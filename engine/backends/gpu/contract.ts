@@ -3,6 +3,7 @@
 
 import type { ContractKernel, GroupedKernel, MatrixAccess, WalkAxis } from "../../compile/ir.ts";
 import { contiguousStrides, sizeOf } from "../../shape.ts";
+import type { Product } from "./epilogue.ts";
 import { foldRows } from "./loop.ts";
 import type { Steps } from "./steps.ts";
 import { affine, type Writer } from "./writer.ts";
@@ -16,25 +17,35 @@ const [cutLength, cutThreads] = [256, 4096];
 /** How tiles are computed: with positions as integers (GPUs) or as floats (SIMD); or not at all. */
 export type TileStyle = "none" | "integer" | "float";
 
-/** A, B -> C. */
-export function emitContract(
+/** A, B -> C, computed where it is read; or C, where it has to be there first. */
+export function contraction(
   steps: Steps,
   kernel: ContractKernel,
   [a, b]: readonly number[],
   tiles: TileStyle,
-): number {
+): Product | number {
   const { m, n, k } = kernel;
-  const batch = sizeOf(kernel.batch);
-  const results = batch * m * n;
+  const results = sizeOf(kernel.batch) * m * n;
   if (k >= cutLength && results < cutThreads && results > 0) return cut(steps, kernel, a, b);
   if (tiles !== "none" && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1)
     return tiled(steps, kernel, a, b, tiles);
-  return steps.emit(describe(kernel), results, (w) => {
-    const { start, row, col } = place(w, kernel, w.const("this.thread.x"));
-    const sum = w.let("0");
-    w.loop(k, (p) => addProduct(w, kernel, a, b, sum, start, row, col, p));
-    return sum;
-  });
+  return {
+    costly: true,
+    value: (w, position) => {
+      const { start, row, col } = place(w, kernel, position);
+      const sum = w.let("0");
+      w.loop(k, (p) => addProduct(w, kernel, a, b, sum, start, row, col, p));
+      return sum;
+    },
+  };
+}
+
+/** The slot of a contraction's result. */
+export function materialize(steps: Steps, kernel: ContractKernel, product: Product | number): number {
+  if (typeof product === "number") return product;
+  const purpose = product.costly ? describe(kernel) : "putting tiles in order";
+  const results = sizeOf(kernel.batch) * kernel.m * kernel.n;
+  return steps.emit(purpose, results, (w) => product.value(w, w.const("this.thread.x")));
 }
 
 const describe = ({ m, n, k }: ContractKernel): string => `a product of [${m}, ${k}] and [${k}, ${n}]`;
@@ -101,8 +112,8 @@ function cut(steps: Steps, kernel: ContractKernel, a: number, b: number): number
 /** Products added in one round of a tile's loop. */
 const unrolled = 2;
 
-/** Tiles side by side in memory, four values each, then in order. */
-function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number, style: TileStyle): number {
+/** Tiles side by side in memory, four values each; whoever reads them puts them in order. */
+function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number, style: TileStyle): Product {
   const { m, n, k, batch } = kernel;
   const [tileRows, tileCols, batches] = [Math.ceil(m / 2), Math.ceil(n / 2), sizeOf(batch)];
   const tiles = batches * tileRows * tileCols;
@@ -134,13 +145,16 @@ function tiled(steps: Steps, kernel: ContractKernel, a: number, b: number, style
     { output: [tileCols, tileRows, batches], lanes: 4 },
   );
   const [plain, inTiles] = [[batches, m, n], contiguousStrides([batches, tileRows, tileCols])];
-  return steps.emit("putting tiles in order", batches * m * n, (w) => {
-    const [z, i, j] = w.unravel(w.const("this.thread.x"), plain);
-    const [tileRow, y] = w.divide(i, 2, m);
-    const [tileCol, x] = w.divide(j, 2, n);
-    const tile = affine(0, [z, tileRow, tileCol], inTiles);
-    return w.const(w.read(packed, `(${tile}) * 4 + ${y} * 2 + ${x}`));
-  });
+  return {
+    costly: false,
+    value: (w, position) => {
+      const [z, i, j] = w.unravel(position, plain);
+      const [tileRow, y] = w.divide(i, 2, m);
+      const [tileCol, x] = w.divide(j, 2, n);
+      const tile = affine(0, [z, tileRow, tileCol], inTiles);
+      return w.const(w.read(packed, `(${tile}) * 4 + ${y} * 2 + ${x}`));
+    },
+  };
 }
 
 /** Where a tile's rows of A and columns of B start, and what round `counter` * `each` + `more` of the sum adds. */

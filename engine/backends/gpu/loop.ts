@@ -8,6 +8,7 @@ import type { ReduceOp } from "../../graph/vocabulary.ts";
 import { reduceIdentity } from "../../primitives/index.ts";
 import { sizeOf } from "../../shape.ts";
 import { covers, flatOver, invert, locate, readAt } from "./address.ts";
+import type { Product } from "./epilogue.ts";
 import { accumulate, applyFn } from "./scalar.ts";
 import type { Steps } from "./steps.ts";
 import type { Writer } from "./writer.ts";
@@ -25,18 +26,25 @@ export interface KeySource {
 /** Numbers the keys of a program's random instructions; the executable passes their limbs as scalars. */
 export type KeyOf = (source: KeySource) => number;
 
+/** Products by the argument that they stand for. */
+export type Products = ReadonlyMap<number, Product>;
+
 /** A register: folded into a slot, or computed by a point stage. */
 type Register = { readonly slot: number } | { readonly stage: Stage; readonly value: number };
 
-/** Emits a loop kernel. `slots` are those of its arguments, of these lengths; stores replace them. */
+/**
+ * Emits a loop kernel. `slots` are those of its arguments, of these lengths; stores replace them. `products` are
+ * arguments that are computed where they are read.
+ */
 export function emitLoop(
   steps: Steps,
   kernel: LoopKernel,
   slots: (number | undefined)[],
   lengths: readonly number[],
   keyOf: KeyOf,
+  products: Products = new Map(),
 ): void {
-  new LoopLowering(steps, kernel, slots, lengths, keyOf).emit();
+  new LoopLowering(steps, kernel, slots, lengths, keyOf, products).emit();
 }
 
 class LoopLowering {
@@ -45,6 +53,7 @@ class LoopLowering {
   readonly #slots: (number | undefined)[];
   readonly #lengths: readonly number[];
   readonly #keyOf: KeyOf;
+  readonly #products: Products;
   readonly #registers: Register[] = [];
   /** The slots as they were when a stage began: what its loads see. */
   readonly #before = new Map<Stage, readonly (number | undefined)[]>();
@@ -55,12 +64,14 @@ class LoopLowering {
     slots: (number | undefined)[],
     lengths: readonly number[],
     keyOf: KeyOf,
+    products: Products,
   ) {
     this.#steps = steps;
     this.#kernel = kernel;
     this.#slots = slots;
     this.#lengths = lengths;
     this.#keyOf = keyOf;
+    this.#products = products;
   }
 
   get #outerSides(): readonly number[] {
@@ -91,7 +102,8 @@ class LoopLowering {
     const old = this.#slots[store.arg];
     const length = this.#lengths[store.arg];
     if (store.access.length !== 1) throw new Error("gpu: a store must be affine");
-    return this.#steps.emit("a loop", length, (w) => {
+    const purpose = this.#products.size > 0 ? "a product and what follows it" : "a loop";
+    return this.#steps.emit(purpose, length, (w) => {
       const t = w.const("this.thread.x");
       const { index, conditions } = invert(w, view, t, length);
       const value = new StageWriter(w, this, stage, index).value(store.value);
@@ -132,6 +144,10 @@ class LoopLowering {
     const slot = (this.#before.get(stage) as readonly (number | undefined)[])[arg];
     if (slot === undefined) throw new Error("gpu: a kernel reads an array that nothing has written");
     return slot;
+  }
+
+  product(arg: number): Product | undefined {
+    return this.#products.get(arg);
   }
 
   lengthOf(slot: number): number {
@@ -221,6 +237,9 @@ class StageWriter {
       case "const":
         return w.const(w.literal(instr.value));
       case "load": {
+        // Such a loop keeps the order of its elements: a thread's own is the one it reads.
+        const product = this.#loop.product(instr.arg);
+        if (product !== undefined) return product.value(w, w.const("this.thread.x"));
         const slot = this.#loop.slotOf(this.#stage, instr.arg);
         return readAt(w, slot, this.#loop.lengthOf(slot), this.#locate(instr.access), instr.fill);
       }

@@ -2,7 +2,8 @@
 
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
 import { DTypeError, SluiceError } from "../../errors.ts";
-import { emitContract, emitGrouped, type TileStyle } from "./contract.ts";
+import { contraction, emitGrouped, materialize, type TileStyle } from "./contract.ts";
+import { type Epilogue, findEpilogues, type Product } from "./epilogue.ts";
 import { type HostPart, hostPart } from "./host.ts";
 import { emitScatter, emitSort } from "./indexed.ts";
 import { emitLoop, type KeyOf, type KeySource } from "./loop.ts";
@@ -63,6 +64,9 @@ class Planner {
   readonly #hostCalls: KernelCall[] = [];
   readonly #uploads: HostUpload[] = [];
   readonly #keys: PlannedKey[] = [];
+  readonly #epilogues: ReadonlyMap<number, Epilogue>;
+  /** Buffers that are computed where they are read. */
+  readonly #products = new Map<number, Product>();
 
   constructor(program: Program, options: PlanOptions) {
     this.#program = program;
@@ -70,6 +74,7 @@ class Planner {
     this.#steps = new Steps(options.maxArrays);
     this.#slots = program.buffers.map(() => undefined);
     this.#host = hostPart(program);
+    this.#epilogues = findEpilogues(program, options.maxArrays);
   }
 
   plan(): Plan {
@@ -82,7 +87,7 @@ class Planner {
     });
     program.calls.forEach((call, at) => {
       if (this.#host.calls.has(at)) this.#hostCalls.push(call);
-      else this.#call(call);
+      else this.#call(call, this.#epilogues.get(at));
     });
     // All are read before any is written.
     const copied = program.copies.map(([from]) => this.#slots[from]);
@@ -111,8 +116,17 @@ class Planner {
     return this.#slots[buffer] ?? this.#steps.slot(this.#program.buffers[buffer].length);
   }
 
-  #call(call: KernelCall): void {
+  #call(call: KernelCall, epilogue: Epilogue | undefined): void {
     const { kernels } = this.#program;
+    const kernel = kernels[call.kernel];
+    if (epilogue !== undefined && kernel.kind === "contract") {
+      const operands = call.args.slice(0, -1).map((buffer) => this.#read(buffer, "read") as number);
+      const product = contraction(this.#steps, kernel, operands, this.#options.tiles);
+      const result = call.args[call.args.length - 1];
+      if (typeof product !== "number" && !(product.costly && epilogue.stores > 1)) this.#products.set(result, product);
+      else this.#slots[result] = materialize(this.#steps, kernel, product);
+      return;
+    }
     const slots = call.args.map((buffer, i) => this.#read(buffer, kernels[call.kernel].args[i].mode));
     this.#emit(this.#program, call, slots, (source) => this.#key(source, call));
     call.args.forEach((buffer, i) => {
@@ -130,11 +144,15 @@ class Planner {
     switch (kernel.kind) {
       case "loop": {
         const lengths = call.args.map((buffer) => program.buffers[buffer].length);
-        emitLoop(this.#steps, kernel, slots, lengths, keyOf);
+        const products = call.args.flatMap((buffer, arg): [number, Product][] => {
+          const product = program === this.#program ? this.#products.get(buffer) : undefined;
+          return product === undefined ? [] : [[arg, product]];
+        });
+        emitLoop(this.#steps, kernel, slots, lengths, keyOf, new Map(products));
         break;
       }
       case "contract":
-        write(emitContract(this.#steps, kernel, operands, this.#options.tiles));
+        write(materialize(this.#steps, kernel, contraction(this.#steps, kernel, operands, this.#options.tiles)));
         break;
       case "grouped":
         write(emitGrouped(this.#steps, kernel, operands));
