@@ -33,7 +33,7 @@ export abstract class Recommender extends Module<[ids: Tensor, lengths: Tensor]>
   }
 
   /** The same without padding, where that is not to be scored: its score is -Infinity. */
-  protected scoreItems(known: Tensor): Tensor {
+  scoresOf(known: Tensor): Tensor {
     const scores = this.score(known);
     if (this.training && this.table.padInSoftmax) return scores;
     return scores.maskedFill(iota([this.items]).equal(paddingId), Number.NEGATIVE_INFINITY);
@@ -47,10 +47,10 @@ export abstract class Recommender extends Module<[ids: Tensor, lengths: Tensor]>
    */
   override forward(ids: Tensor, lengths: Tensor): Tensor {
     checkBatch(this.constructor.name, ids, lengths, this.maxLength);
-    return this.scoreItems(this.represent(ids, lengths));
+    return this.scoresOf(this.represent(ids, lengths));
   }
 
-  /** Mean cross-entropy of the next items, i32 [B], over all items: what training minimises (section 2.5). */
+  /** Mean cross-entropy of the next items, i32 [B], over all items: what training minimises. */
   loss(ids: Tensor, lengths: Tensor, targets: Tensor): Tensor {
     return crossEntropy(this.forward(ids, lengths), targets);
   }

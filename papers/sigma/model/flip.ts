@@ -1,4 +1,4 @@
-// The partial flip (section "Partially Flipped Mamba"): the early part of a history reversed, its last r items in place.
+// The partial flip of PF-Mamba: the early part of a history reversed, its last r items in place.
 
 import { iota, type Tensor, takeAlongAxis, where } from "../../../engine/index.ts";
 
