@@ -21,6 +21,13 @@ export default defineConfig(({ mode }) => {
         provider: "v8",
         include: ["engine/**/*.ts", "nn/**/*.ts", "moe/**/*.ts"],
         reporter: ["text-summary", "html", "json-summary"],
+        // ONNX models are an outside judge's: what counts there is conformance, not lines.
+        thresholds: Object.fromEntries(
+          ["engine/*.ts", "engine/!(io)/**", "engine/io/*.ts", "nn/**", "moe/**"].map((files) => [
+            files,
+            { lines: 95, branches: 90 },
+          ]),
+        ),
       },
     },
   };
