@@ -27,8 +27,11 @@ export function contraction(
   const { m, n, k } = kernel;
   const results = sizeOf(kernel.batch) * m * n;
   if (k >= cutLength && results < cutThreads && results > 0) return cut(steps, kernel, a, b);
-  if (tiles !== "none" && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1)
-    return tiled(steps, kernel, a, b, tiles);
+  if (tiles !== "none" && results * k >= tiledWork && k >= tiledLength && m > 1 && n > 1) {
+    const product = tiled(steps, kernel, a, b, tiles);
+    // Finding one's tile beside other work is free where positions are integers, and not where they are floats.
+    return tiles === "integer" ? product : materialize(steps, kernel, product);
+  }
   return {
     costly: true,
     value: (w, position) => {

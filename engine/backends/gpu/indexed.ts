@@ -4,9 +4,14 @@ import type { ScatterKernel, SortKernel } from "../../compile/ir.ts";
 import type { Steps } from "./steps.ts";
 import type { Writer } from "./writer.ts";
 
-/** x, index, updates -> out. Each element looks through all indices of its line. */
-export function emitScatter(steps: Steps, kernel: ScatterKernel, [x, index, updates]: readonly number[]): number {
+/** x, index, updates -> out. Short lines are looked through by each element; the indices of long ones are sorted first. */
+export function emitScatter(steps: Steps, kernel: ScatterKernel, slots: readonly number[]): number {
   const { outer, bound, count, inner } = kernel;
+  const rounds = Math.ceil(Math.log2(Math.max(2, count)));
+  // Reads of a merge's bisection, and of finding an element's place.
+  const sorted = count * rounds * rounds * 4 + bound * rounds * 2;
+  if (bound * count > sorted) return scatterSorted(steps, kernel, slots);
+  const [x, index, updates] = slots;
   return steps.emit("a scatter", outer * bound * inner, (w) => {
     const t = w.const("this.thread.x");
     const [o, at, i] = w.unravel(t, [outer, bound, inner]);
@@ -19,11 +24,56 @@ export function emitScatter(steps: Steps, kernel: ScatterKernel, [x, index, upda
   });
 }
 
+/** Equal indices are neighbours once sorted, in the order of their updates: each element adds up its own. */
+function scatterSorted(steps: Steps, kernel: ScatterKernel, [x, index, updates]: readonly number[]): number {
+  const { outer, bound, count, inner } = kernel;
+  const rows = outer * inner;
+  const from = (o: string, j: string, i: string): string => `(${o} * ${count} + ${j}) * ${inner} + ${i}`;
+  const keys = steps.emit("a scatter's indices in rows", rows * count, (w) => {
+    const [o, i, j] = w.unravel(w.const("this.thread.x"), [outer, inner, count]);
+    return w.const(w.read(index, from(o, j, i)));
+  });
+  const order = emitSort(steps, { rows, length: count, kept: count, descending: false }, keys);
+  return steps.emit("a scatter of sorted indices", outer * bound * inner, (w) => {
+    const t = w.const("this.thread.x");
+    const [o, at, i] = w.unravel(t, [outer, bound, inner]);
+    const row = w.const(`(${o} * ${inner} + ${i}) * ${count}`);
+    const place = (rank: string): string =>
+      w.const(w.read(order, `${row} + Math.max(0, Math.min(${count - 1}, ${rank}))`));
+    const key = (j: string): string => w.const(w.read(keys, `${row} + ${j}`));
+    // The first rank whose index is not below this element's.
+    const low = w.let("0");
+    const high = w.let(String(count));
+    w.loop(Math.ceil(Math.log2(count + 1)), () => {
+      w.if(`${low} < ${high}`, () => {
+        const middle = w.const(`Math.floor((${low} + ${high}) * 0.5)`);
+        const found = key(place(middle));
+        const below = w.let("0");
+        w.if(`${found} < ${at}`, () => w.line(`${below} = 1;`));
+        w.if(`${below} > 0.5`, () => w.line(`${low} = ${middle} + 1;`));
+        w.if(`${below} < 0.5`, () => w.line(`${high} = ${middle};`));
+      });
+    });
+    const sum = w.let(w.read(x, t));
+    w.loop(count, (k) => {
+      const rank = w.const(`${low} + ${k}`);
+      w.breakIf(`${rank} >= ${count}`);
+      const j = place(rank);
+      w.breakIf(`${key(j)} > ${at}`);
+      w.line(`${sum} = ${sum} + ${w.read(updates, from(o, j, i))};`);
+    });
+    return sum;
+  });
+}
+
+/** Rows to sort. */
+type Rows = Pick<SortKernel, "rows" | "length" | "kept" | "descending">;
+
 /**
  * x -> the order of each row: sorted runs of 1, 2, 4, ... are merged, each thread finding by bisection how many elements
  * of the left run come before its place. Equal keys keep their order, NaN comes last.
  */
-export function emitSort(steps: Steps, kernel: SortKernel, x: number): number {
+export function emitSort(steps: Steps, kernel: Rows, x: number): number {
   const { rows, length, kept } = kernel;
   const size = rows * length;
   let order = steps.emit("a sort", size, (w) => {
@@ -38,13 +88,7 @@ export function emitSort(steps: Steps, kernel: SortKernel, x: number): number {
   });
 }
 
-function mergeRuns(
-  steps: Steps,
-  { rows, length, descending }: SortKernel,
-  x: number,
-  order: number,
-  run: number,
-): number {
+function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, order: number, run: number): number {
   return steps.emit("a sort", rows * length, (w) => {
     const [row, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
     const start = w.const(`${row} * ${length}`);

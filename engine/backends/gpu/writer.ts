@@ -70,6 +70,11 @@ export class Writer {
     this.#block(`for (let ${counter} = 0; ${counter} < ${count}; ${counter}++) {`, () => body(counter));
   }
 
+  /** Leaves the innermost loop. */
+  breakIf(condition: string): void {
+    this.line(`if (${condition}) { break; }`);
+  }
+
   #block(head: string, body: () => void): void {
     this.line(head);
     this.#depth += 1;

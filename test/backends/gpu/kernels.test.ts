@@ -92,6 +92,19 @@ const cases: Record<string, { readonly shapes: readonly (readonly number[])[]; r
       return S.scatterAdd(x, 0, index, updates);
     },
   },
+  "a long scatter": {
+    shapes: [
+      [2, 1500, 2],
+      [2, 300, 2],
+    ],
+    run: ([x, updates]) => {
+      // Some indices come often, many never; lines differ.
+      const ids = Int32Array.from({ length: 2 * 300 * 2 }, (_, i) =>
+        i % 7 === 0 ? 1499 : (i * i + i) % (3 + (i % 1400)),
+      );
+      return S.scatterAdd(x, 1, S.tensor(ids, { shape: [2, 300, 2], dtype: "i32" }), updates);
+    },
+  },
   "a long product of few results": {
     shapes: [
       [3, 2000],
@@ -130,4 +143,15 @@ describe.each(modes)("mode %s", (mode) => {
       });
     });
   });
+});
+
+it("sorts the indices of long scatters, and of no others", async () => {
+  await S.setBackend("gpu", { mode: "cpu" });
+  const kernels = (bound: number, count: number): string => {
+    const add = S.compile((x: S.Tensor, index: S.Tensor, updates: S.Tensor) => S.scatterAdd(x, 0, index, updates));
+    add(S.zeros([bound]), S.zeros([count], { dtype: "i32" }), S.ones([count])).dataSync();
+    return S.explain(add);
+  };
+  expect(kernels(1500, 300)).toMatch("a scatter of sorted indices");
+  expect(kernels(50, 30)).not.toMatch("a sort");
 });
