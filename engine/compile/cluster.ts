@@ -6,6 +6,7 @@ import { sizeOf } from "../shape.ts";
 import { columnsOf, domainOf, isColumnSum, rowDomain } from "./columns.ts";
 import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
 import { isOpaque, type Legal } from "./legalize.ts";
+import type { Target } from "./target.ts";
 import { isMove, movedFrom, type Vertex, viewOf } from "./vertex.ts";
 import { type Access, appendView, identityAccess } from "./view.ts";
 
@@ -29,12 +30,6 @@ export interface Clustering {
   readonly dependencies: ReadonlyMap<Vertex, readonly Dependency[]>;
   /** Vertices without a cluster: evaluated wherever they are used. */
   readonly inline: ReadonlySet<Vertex>;
-}
-
-/** What the kernels of a backend can do. */
-export interface Target {
-  /** Row kernels may add up their rows, in parts: stores with `add`. */
-  readonly columnSums: boolean;
 }
 
 /** Members beyond this gain little and cost registers. */
@@ -122,6 +117,8 @@ class Fusion {
   /** Whether a cluster has members on both sides of a position (before it, and at or after it). */
   readonly #straddled: boolean[];
   readonly #target: Target;
+  /** What was added last: nothing reads it yet. */
+  #newest: Vertex | undefined;
 
   constructor(legal: Legal, inline: ReadonlySet<Vertex>, target: Target) {
     this.#inline = inline;
@@ -135,6 +132,7 @@ class Fusion {
   add(vertex: Vertex, fuse: boolean): void {
     const dependencies = this.#find(vertex);
     this.#dependencies.set(vertex, dependencies);
+    this.#newest = vertex;
     let own: Cluster = { members: [vertex], domain: isOpaque(vertex) ? undefined : ownDomain(vertex) };
     this.#clusterOf.set(vertex, own);
     if (!fuse) return;
@@ -147,6 +145,7 @@ class Fusion {
 
   /** Column sums that stand alone join a kernel that reads the same rows anyway. */
   joinColumnSums(): void {
+    this.#newest = undefined;
     const sums = [...this.#clusterOf].flatMap(([v, own]) => (own.members.length === 1 && columnsOf(v) ? [v] : []));
     const readers = new Map<Vertex, Vertex[]>();
     for (const sum of sums) for (const { vertex } of this.#reads(sum)) readers.set(vertex, []);
@@ -213,10 +212,15 @@ class Fusion {
       joinDomains(a.domain as Domain, b.domain as Domain) ?? this.#joinKept(a, b) ?? this.#joinColumns(a, b);
     if (domain === undefined) return undefined;
     // What either reads of its own is as it was.
-    const meet = (from: Cluster, to: Cluster) => from.members.every((member) => this.#meets(member, to, domain));
-    if (!meet(a, b) || !meet(b, a)) return undefined;
+    const pairs = [[a, b] as const, [b, a] as const].filter(([, to]) => this.#isRead(to));
+    for (const [from, to] of pairs) if (!from.members.every((v) => this.#meets(v, to, domain))) return undefined;
+    if (pairs.some(([from, to]) => this.#needsBetween(from, to))) return undefined;
     const members = [...a.members, ...b.members].sort((p, q) => this.#at(p) - this.#at(q));
-    return this.#cyclic(new Set(members)) ? undefined : { members, domain };
+    return { members, domain };
+  }
+
+  #isRead(to: Cluster): boolean {
+    return to.members.length > 1 || to.members[0] !== this.#newest;
   }
 
   /** A map over rows (one value per row) joins the kernel that makes those rows. */
@@ -259,27 +263,22 @@ class Fusion {
     });
   }
 
-  /** Whether some kernel outside would both need and be needed by the cluster. */
-  #cyclic(inside: ReadonlySet<Vertex>): boolean {
-    let first = Number.POSITIVE_INFINITY;
-    for (const v of inside) first = Math.min(first, this.#at(v));
+  /** Whether a kernel outside of both, which one reads from, needs the other. */
+  #needsBetween(from: Cluster, to: Cluster): boolean {
+    let first = this.#at(to.members[0]);
     // What lies before a position that no cluster straddles reads nothing after it: the search ends there.
     while (this.#straddled[first]) first -= 1;
-    const seen = new Set<Cluster>();
-    const stack: Cluster[] = [];
-    const push = (v: Vertex): void => {
-      const c = this.#clusterOf.get(v) as Cluster;
-      if (seen.has(c) || this.#last(c) < first) return;
-      seen.add(c);
-      stack.push(c);
-    };
-    for (const v of inside) for (const dep of this.#reads(v)) if (!inside.has(dep.vertex)) push(dep.vertex);
+    const seen = new Set<Cluster>([from]);
+    const stack: Cluster[] = [from];
     while (stack.length > 0) {
       const c = stack.pop() as Cluster;
       for (const v of c.members) {
-        for (const dep of this.#reads(v)) {
-          if (inside.has(dep.vertex)) return true;
-          push(dep.vertex);
+        for (const { vertex } of this.#reads(v)) {
+          const read = this.#clusterOf.get(vertex) as Cluster;
+          if (read === to && c !== from) return true;
+          if (read === to || seen.has(read) || this.#last(read) < first) continue;
+          seen.add(read);
+          stack.push(read);
         }
       }
     }

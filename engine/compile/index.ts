@@ -4,7 +4,7 @@ import type { Graph } from "../graph/graph.ts";
 import { isReduce } from "../graph/vocabulary.ts";
 import { selectiveGradients, selectiveResults, selectiveSizes } from "../primitives/index.ts";
 import { sizeOf } from "../shape.ts";
-import { type Cluster, type Clustering, cluster, type Target } from "./cluster.ts";
+import { type Cluster, type Clustering, cluster } from "./cluster.ts";
 import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
 import { kernelKey } from "./key.ts";
 import { isOpaque, type Legal, legalize } from "./legalize.ts";
@@ -14,11 +14,12 @@ import { overwritable, planMemory, type Unplanned } from "./plan.ts";
 import { repeatKernel } from "./repeat.ts";
 import { selectiveKernel } from "./selective.ts";
 import { simplify } from "./simplify.ts";
+import type { Target } from "./target.ts";
 import { trimScans } from "./trim.ts";
 import { movedFrom, type Vertex } from "./vertex.ts";
 
-export type { Target } from "./cluster.ts";
 export { explainProgram } from "./explain.ts";
+export type { Target } from "./target.ts";
 
 export interface CompileOptions {
   /** What the kernels may do; by default everything. */
