@@ -25,14 +25,20 @@ describe.each([1, 2])("on %i threads", (threads) => {
     fc.assert(
       fc.property(cases, ({ rows, good, at, wrong, adam }) => {
         const make = (): { step: (x: S.Tensor) => S.Tensor; state: S.Tensor[] } => {
-          const table = S.tensor(Float32Array.from({ length: rows * 64 }, (_, i) => Math.sin(i)), {
-            shape: [rows, 64],
-            requiresGrad: true,
-          });
-          const weight = S.tensor(Float32Array.from({ length: 64 * 64 }, (_, i) => Math.cos(i)), {
-            shape: [64, 64],
-            requiresGrad: true,
-          });
+          const table = S.tensor(
+            Float32Array.from({ length: rows * 64 }, (_, i) => Math.sin(i)),
+            {
+              shape: [rows, 64],
+              requiresGrad: true,
+            },
+          );
+          const weight = S.tensor(
+            Float32Array.from({ length: 64 * 64 }, (_, i) => Math.cos(i)),
+            {
+              shape: [64, 64],
+              requiresGrad: true,
+            },
+          );
           const optimizer = adam ? new AdamW([table, weight], { lr: 0.1 }) : new SGD([table, weight], { lr: 0.1 });
           const step = S.compile((x: S.Tensor) => {
             optimizer.zeroGrad();
