@@ -58,7 +58,7 @@ function massiveActivations(result: Result): Judged | undefined {
   if (ratios.some((list) => list.length === 0)) return undefined;
   const [middle, high] = ratios.map(mean);
   return {
-    measured: `ratio ${fixed(middle, 2)} at lr ${middleRate}, ${fixed(high, 2)} at lr ${highRate} (by seed: ${ratios
+    measured: `ratio ${fixed(middle)} at lr ${middleRate}, ${fixed(high)} at lr ${highRate} (by seed: ${ratios
       .map((list) => list.map((ratio) => fixed(ratio, 2)).join(" "))
       .join("; ")}); both together ${fixed(mean(ratios.flat()), 2)}`,
     numbers: { middle, high, together: mean(ratios.flat()) },
