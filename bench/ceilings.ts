@@ -1,9 +1,9 @@
 // The measured process of the machine's ceilings, on one thread: multiply-adds out of the L1 cache for workloads that
 // compute, a copy for those that stream. `tsx bench/ceilings.ts`, started by the benchmark.
 
-import { ModuleBuilder } from "../engine/backends/wasm/asm.ts";
-import { enableRelaxedSimd } from "../engine/backends/wasm/features.ts";
-import { fullTile, tileKernel } from "../engine/backends/wasm/gemm-kernel.ts";
+import { ModuleBuilder } from "../engine/backends/wasm/assembler/asm.ts";
+import { enableRelaxedSimd } from "../engine/backends/wasm/assembler/features.ts";
+import { fullTile, tileKernel } from "../engine/backends/wasm/gemm/kernel.ts";
 import type { Job } from "./harness/protocol.ts";
 import { serveWith } from "./harness/serve.ts";
 

@@ -3,10 +3,10 @@
 // interleaved repeats: each round runs everything once, so that a busy moment falls on all alike.
 
 import v8 from "node:v8";
-import { ModuleBuilder } from "../engine/backends/wasm/asm.ts";
-import { emitGemm, gemmScratchBytes, gemmUnits } from "../engine/backends/wasm/gemm.ts";
-import { fullTile, tileKernel } from "../engine/backends/wasm/gemm-kernel.ts";
-import { lanesOf } from "../engine/backends/wasm/gemm-lanes.ts";
+import { ModuleBuilder } from "../engine/backends/wasm/assembler/asm.ts";
+import { emitGemm, gemmScratchBytes, gemmUnits } from "../engine/backends/wasm/gemm/gemm.ts";
+import { fullTile, tileKernel } from "../engine/backends/wasm/gemm/kernel.ts";
+import { lanesOf } from "../engine/backends/wasm/gemm/lanes.ts";
 import type { ContractKernel } from "../engine/compile/ir.ts";
 
 type Layout = "NN" | "NT" | "TN" | "TT";

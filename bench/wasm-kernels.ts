@@ -2,10 +2,10 @@
 // `npx tsx bench/wasm-kernels.ts [--fma] [name...]`. Best of many repeats; one thread.
 
 import v8 from "node:v8";
-import type { FunctionBuilder } from "../engine/backends/wasm/asm.ts";
-import { Env } from "../engine/backends/wasm/env.ts";
-import { Heap } from "../engine/backends/wasm/heap.ts";
-import { emitLoop, loopUnits } from "../engine/backends/wasm/loop.ts";
+import type { FunctionBuilder } from "../engine/backends/wasm/assembler/asm.ts";
+import { emitLoop, loopUnits } from "../engine/backends/wasm/loops/loop.ts";
+import { Heap } from "../engine/backends/wasm/memory/heap.ts";
+import { Env } from "../engine/backends/wasm/vector/env.ts";
 import type { Instr, LoopKernel, ScalarFn, Stage } from "../engine/compile/ir.ts";
 import { type Access, identityAccess } from "../engine/compile/view.ts";
 import { sizeOf } from "../engine/shape.ts";

@@ -1,7 +1,7 @@
 // The runtime's public face.
 
 export type { GpuInfo, GpuMode } from "../backends/gpu/index.ts";
-export { enableRelaxedSimd } from "../backends/wasm/features.ts";
+export { enableRelaxedSimd } from "../backends/wasm/assembler/features.ts";
 export {
   type BackendName,
   type BackendOptions,

@@ -4,9 +4,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { referenceBackend } from "../../engine/backends/reference/index.ts";
-import { Heap } from "../../engine/backends/wasm/heap.ts";
 import { WasmExecutable } from "../../engine/backends/wasm/index.ts";
-import { Runner } from "../../engine/backends/wasm/runner.ts";
+import { Heap } from "../../engine/backends/wasm/memory/heap.ts";
+import { Runner } from "../../engine/backends/wasm/threads/runner.ts";
 import { compileGraph } from "../../engine/compile/index.ts";
 import type { Program } from "../../engine/compile/ir.ts";
 import { type DType, hostArray } from "../../engine/dtype.ts";

@@ -3,11 +3,11 @@
 
 import type { KernelCall, Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
-import type { FunctionBuilder } from "./asm.ts";
+import type { FunctionBuilder } from "./assembler/asm.ts";
 import type { Checks } from "./checks.ts";
-import type { Env } from "./env.ts";
-import { errorAddress } from "./heap.ts";
+import { errorAddress } from "./memory/heap.ts";
 import type { KernelCost, ScheduledCall } from "./schedule.ts";
+import type { Env } from "./vector/env.ts";
 
 export interface EmittedKernel extends KernelCost {
   /** Function (address of each argument, lo, hi). */

@@ -6,10 +6,10 @@ import { bytesPerElement } from "../../dtype.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Storage } from "../../graph/storage.ts";
 import type { Backend, Executable } from "../backend.ts";
-import { blockOf, HeapBlock, hostValues, makeResident } from "./block.ts";
-import { Heap } from "./heap.ts";
+import { blockOf, HeapBlock, hostValues, makeResident } from "./memory/block.ts";
+import { Heap } from "./memory/heap.ts";
 import { type Instance, instantiate } from "./program.ts";
-import { Runner } from "./runner.ts";
+import { Runner } from "./threads/runner.ts";
 
 /** A backend with a memory of its own. */
 export function wasmBackend(): Backend {

@@ -4,22 +4,22 @@
 import type { Kernel, Program, RepeatKernel } from "../../compile/ir.ts";
 import { ShapeError } from "../../errors.ts";
 import { offsetError } from "../../primitives/grouped.ts";
-import type { FunctionBuilder } from "./asm.ts";
-import { emitBarrier } from "./barrier.ts";
+import type { FunctionBuilder } from "./assembler/asm.ts";
 import { checksOf } from "./checks.ts";
 import { Driver, type EmittedKernel } from "./driver.ts";
-import { Env } from "./env.ts";
-import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm.ts";
-import { emitGroupedKernel, groupedScratchBytes, groupedUnits } from "./gemm-grouped.ts";
-import { errorAddress, type Heap } from "./heap.ts";
-import { mainMayWait } from "./host.ts";
-import { emitLoop, loopUnits } from "./loop.ts";
-import { emitRepeat } from "./repeat.ts";
-import { emitScan, scanUnits } from "./scan.ts";
-import { emitScatter, scatterUnits } from "./scatter.ts";
+import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm/gemm.ts";
+import { emitGroupedKernel, groupedScratchBytes, groupedUnits } from "./gemm/grouped.ts";
+import { emitScatter, scatterUnits } from "./indexed/scatter.ts";
+import { emitSort, sortUnits, sortWork } from "./indexed/sort.ts";
+import { emitLoop, loopUnits } from "./loops/loop.ts";
+import { errorAddress, type Heap } from "./memory/heap.ts";
+import { emitRepeat } from "./scans/repeat.ts";
+import { emitScan, scanUnits } from "./scans/scan.ts";
+import { emitSelective, selectiveUnits, selectiveWork } from "./scans/selective.ts";
 import { schedule } from "./schedule.ts";
-import { emitSelective, selectiveUnits, selectiveWork } from "./selective.ts";
-import { emitSort, sortUnits, sortWork } from "./sort.ts";
+import { emitBarrier } from "./threads/barrier.ts";
+import { mainMayWait } from "./threads/host.ts";
+import { Env } from "./vector/env.ts";
 
 /** A program that is ready to run in a heap. */
 export interface Instance {

@@ -1,6 +1,6 @@
 // The accuracy of f32 functions, measured, and the table in docs/accuracy.md that says so.
 
-import { hasRelaxedMadd } from "../../../engine/backends/wasm/features.ts";
+import { hasRelaxedMadd } from "../../../engine/backends/wasm/assembler/features.ts";
 import { unaryFloatOps } from "../../../engine/graph/vocabulary.ts";
 import { elementwise } from "../../../engine/primitives/elementwise.ts";
 import { functionUlps } from "../../../testing/index.ts";

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { hasRelaxedMadd } from "../../../engine/backends/wasm/features.ts";
+import { hasRelaxedMadd } from "../../../engine/backends/wasm/assembler/features.ts";
 import { enableRelaxedSimd } from "../../../engine/index.ts";
 import { functionUlps } from "../../../testing/index.ts";
 import { measure, measuredFunctions } from "./accuracy-table.ts";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type FunctionBuilder, ModuleBuilder, type ValType } from "../../../engine/backends/wasm/asm.ts";
+import { type FunctionBuilder, ModuleBuilder, type ValType } from "../../../engine/backends/wasm/assembler/asm.ts";
 
 type Fn = (...args: unknown[]) => unknown;
 

@@ -1,9 +1,9 @@
 // Programs bound to storages: what stays in memory, what is copied, what is released, what goes wrong.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { Heap } from "../../../engine/backends/wasm/heap.ts";
 import { WasmExecutable } from "../../../engine/backends/wasm/index.ts";
-import { Runner } from "../../../engine/backends/wasm/runner.ts";
+import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
+import { Runner } from "../../../engine/backends/wasm/threads/runner.ts";
 import type { LoopKernel, Program } from "../../../engine/compile/ir.ts";
 import { identityAccess } from "../../../engine/compile/view.ts";
 import { ShapeError } from "../../../engine/errors.ts";

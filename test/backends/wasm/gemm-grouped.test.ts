@@ -7,7 +7,7 @@ import {
   type GroupedProduct,
   groupedScratchBytes,
   groupedUnits,
-} from "../../../engine/backends/wasm/gemm-grouped.ts";
+} from "../../../engine/backends/wasm/gemm/grouped.ts";
 import type { ContractKernel } from "../../../engine/compile/ir.ts";
 import { expectClose, fill } from "./gemm-cases.ts";
 import { execute, type Floats, hasFma, type Task } from "./gemm-harness.ts";

@@ -1,10 +1,10 @@
 // Runs products on the WASM code generator with operands at the edge of memory, and says what they should have been.
 
 import v8 from "node:v8";
-import { ModuleBuilder } from "../../../engine/backends/wasm/asm.ts";
-import { emitPlan, planUnits } from "../../../engine/backends/wasm/gemm.ts";
-import { type GemmEnv, scratchBytes } from "../../../engine/backends/wasm/gemm-drive.ts";
-import { type Plan, planGemm } from "../../../engine/backends/wasm/gemm-plan.ts";
+import { ModuleBuilder } from "../../../engine/backends/wasm/assembler/asm.ts";
+import { type GemmEnv, scratchBytes } from "../../../engine/backends/wasm/gemm/drive.ts";
+import { emitPlan, planUnits } from "../../../engine/backends/wasm/gemm/gemm.ts";
+import { type Plan, planGemm } from "../../../engine/backends/wasm/gemm/plan.ts";
 import type { ContractKernel, MatrixAccess } from "../../../engine/compile/ir.ts";
 import { bytesPerElement, hostView } from "../../../engine/dtype.ts";
 

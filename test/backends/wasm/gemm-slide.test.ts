@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { emitGemm, gemmScratchBytes, gemmUnits } from "../../../engine/backends/wasm/gemm.ts";
-import { planGemm } from "../../../engine/backends/wasm/gemm-plan.ts";
-import { hasComposite } from "../../../engine/backends/wasm/gemm-slide.ts";
+import { emitGemm, gemmScratchBytes, gemmUnits } from "../../../engine/backends/wasm/gemm/gemm.ts";
+import { planGemm } from "../../../engine/backends/wasm/gemm/plan.ts";
+import { hasComposite } from "../../../engine/backends/wasm/gemm/slide.ts";
 import { compileGraph } from "../../../engine/compile/index.ts";
 import type { ContractKernel } from "../../../engine/compile/ir.ts";
 import * as S from "../../../engine/index.ts";

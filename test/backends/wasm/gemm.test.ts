@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type FunctionBuilder, ModuleBuilder } from "../../../engine/backends/wasm/asm.ts";
-import { emitGemm, gemmUnits } from "../../../engine/backends/wasm/gemm.ts";
-import type { FinishedBlock } from "../../../engine/backends/wasm/gemm-drive.ts";
-import { cut, type Plan, planGemm } from "../../../engine/backends/wasm/gemm-plan.ts";
-import { inSteps, push, sum } from "../../../engine/backends/wasm/gemm-ranges.ts";
+import { type FunctionBuilder, ModuleBuilder } from "../../../engine/backends/wasm/assembler/asm.ts";
+import type { FinishedBlock } from "../../../engine/backends/wasm/gemm/drive.ts";
+import { emitGemm, gemmUnits } from "../../../engine/backends/wasm/gemm/gemm.ts";
+import { cut, type Plan, planGemm } from "../../../engine/backends/wasm/gemm/plan.ts";
+import { inSteps, push, sum } from "../../../engine/backends/wasm/gemm/ranges.ts";
 import type { ContractKernel } from "../../../engine/compile/ir.ts";
 import { type Case, cases, expectClose, lasts, problemOf } from "./gemm-cases.ts";
 import { hasFma, reference, run } from "./gemm-harness.ts";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Heap } from "../../../engine/backends/wasm/heap.ts";
+import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
 import { OutOfMemoryError } from "../../../engine/errors.ts";
 
 describe.each([true, false])("wasm heap, shared: %s", (shared) => {

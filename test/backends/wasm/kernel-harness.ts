@@ -1,11 +1,11 @@
 // Runs one kernel on the WASM code generator, with guarded arguments, whole or cut into unit ranges.
 
-import { Env } from "../../../engine/backends/wasm/env.ts";
-import { errorAddress, Heap } from "../../../engine/backends/wasm/heap.ts";
-import { emitLoop, loopUnits } from "../../../engine/backends/wasm/loop.ts";
-import { emitScan, scanUnits } from "../../../engine/backends/wasm/scan.ts";
-import { emitScatter, scatterUnits } from "../../../engine/backends/wasm/scatter.ts";
-import { emitSort, sortUnits } from "../../../engine/backends/wasm/sort.ts";
+import { emitScatter, scatterUnits } from "../../../engine/backends/wasm/indexed/scatter.ts";
+import { emitSort, sortUnits } from "../../../engine/backends/wasm/indexed/sort.ts";
+import { emitLoop, loopUnits } from "../../../engine/backends/wasm/loops/loop.ts";
+import { errorAddress, Heap } from "../../../engine/backends/wasm/memory/heap.ts";
+import { emitScan, scanUnits } from "../../../engine/backends/wasm/scans/scan.ts";
+import { Env } from "../../../engine/backends/wasm/vector/env.ts";
 import type { LoopKernel, ScanKernel, ScatterKernel, SortKernel } from "../../../engine/compile/ir.ts";
 import { bytesPerElement, type HostArray } from "../../../engine/dtype.ts";
 

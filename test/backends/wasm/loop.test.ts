@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nestOf } from "../../../engine/backends/wasm/nest.ts";
+import { nestOf } from "../../../engine/backends/wasm/loops/nest.ts";
 import { interpretKernel } from "../../support/interpret.ts";
 import { runKernel } from "./kernel-harness.ts";
 import { type Form, loopCase } from "./loop-arbitrary.ts";

@@ -1,8 +1,8 @@
 // Inputs kept in the heap are a cache: never stale, never in the way of an update in place, never without bound.
 
 import { describe, expect, test } from "vitest";
-import { Heap } from "../../../engine/backends/wasm/heap.ts";
-import { Residents } from "../../../engine/backends/wasm/residents.ts";
+import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
+import { Residents } from "../../../engine/backends/wasm/memory/residents.ts";
 import { Storage } from "../../../engine/graph/storage.ts";
 import { assign, compile, type Tensor, tensor } from "../../../engine/index.ts";
 

@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { Heap } from "../../../engine/backends/wasm/heap.ts";
 import { WasmExecutable } from "../../../engine/backends/wasm/index.ts";
-import { Runner } from "../../../engine/backends/wasm/runner.ts";
+import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
+import { Runner } from "../../../engine/backends/wasm/threads/runner.ts";
 import { compileGraph } from "../../../engine/compile/index.ts";
 import type { HostArray } from "../../../engine/dtype.ts";
 import { dataNode, type Node } from "../../../engine/graph/node.ts";

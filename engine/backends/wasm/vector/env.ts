@@ -1,0 +1,67 @@
+// What code generators share while they fill one module: the heap's constants, imported functions, scratch memory.
+
+import { erf, remainder, sigmoid } from "../../../primitives/special.ts";
+import { ModuleBuilder } from "../assembler/asm.ts";
+import { hasRelaxedMadd } from "../assembler/features.ts";
+import type { Heap } from "../memory/heap.ts";
+
+/** Functions of f64 that the machine lacks, imported from JavaScript: the slow, exact path. */
+const { exp, expm1, log, log2, log1p, sin, cos, tanh, pow } = Math;
+const unary = { exp, expm1, log, log2, log1p, sin, cos, tanh, sigmoid, erf };
+const binary = { pow, remainder };
+
+export type ImportedFn = keyof typeof unary | keyof typeof binary;
+
+/** Names of all functions a module imports. */
+export const importNames: readonly string[] = [...Object.keys(unary), ...Object.keys(binary)];
+
+export class Env {
+  readonly module = new ModuleBuilder();
+  readonly heap: Heap;
+  /** Whether relaxed multiply-add may be used. */
+  readonly fma: boolean;
+  readonly imports: Readonly<Record<ImportedFn, number>>;
+  /** Global (i32) with the address of this instance's scratch memory: one per thread, contents die with the call. */
+  readonly scratchGlobal: number;
+  scratchBytes = 0;
+  /** Whether code was emitted that calls a function only this thread has: Math is everywhere, ours is not. */
+  callsHome = false;
+
+  constructor(heap: Heap, fma: boolean = hasRelaxedMadd()) {
+    const { module } = this;
+    this.heap = heap;
+    this.fma = fma;
+    module.importMemory("env", "memory", heap.shared ? { min: 1, max: 65536, shared: true } : { min: 1 });
+    const imports = {};
+    for (const [fns, arity] of [[unary, 1] as const, [binary, 2] as const]) {
+      for (const fn of Object.keys(fns)) {
+        const index = module.importFunction("env", fn, new Array(arity).fill("f64"), ["f64"]);
+        const get = (): number => {
+          this.callsHome ||= !(fn in Math);
+          return index;
+        };
+        Object.defineProperty(imports, fn, { get });
+      }
+    }
+    this.imports = imports as Record<ImportedFn, number>;
+    this.scratchGlobal = module.global(0);
+  }
+
+  /** Asks for at least `bytes` of scratch memory; call while emitting. */
+  needScratch(bytes: number): void {
+    this.scratchBytes = Math.max(this.scratchBytes, bytes);
+  }
+
+  /** The finished module, bound to the heap. */
+  instantiate(): {
+    readonly exports: WebAssembly.Exports;
+    readonly module: WebAssembly.Module;
+    readonly bytes: number;
+  } {
+    const bytes = this.module.toBytes();
+    const imports = { env: { memory: this.heap.memory, ...unary, ...binary } };
+    const module = new WebAssembly.Module(bytes);
+    const { exports } = new WebAssembly.Instance(module, imports);
+    return { exports, module, bytes: bytes.length };
+  }
+}
