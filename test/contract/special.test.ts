@@ -39,8 +39,9 @@ function all({ run, flat }: Case, inputs: readonly S.Tensor[]): number[][] {
 }
 
 /**
- * Lanes beyond the last channel add 0 * infinity to the gradients of B and C where a B or C is infinite: NaN, where the
- * oracle says infinity. Finite inputs have finite gradients.
+ * May be NaN where the oracle says infinity. Gradients of a selective scan are sums of products of several factors; where
+ * one is infinite, whether infinities of both signs meet depends on whether terms are added before or after they are
+ * multiplied by it, and the kernel does that otherwise than the oracle. Finite inputs have finite gradients.
  */
 const nanForInfinity = ["selectiveScan"];
 
@@ -48,7 +49,6 @@ const same = (a: number, b: number): boolean =>
   Number.isNaN(b) ? Number.isNaN(a) : Number.isFinite(b) ? Math.abs(a - b) <= 1e-9 * (1 + Math.abs(b)) : a === b;
 
 it.each(operations)("%s", async (name) => {
-  const loose = nanForInfinity.includes(name);
   await fc.assert(
     fc.asyncProperty(samples[name](64), seeds, async (drawn, seed) => {
       await S.setBackend("reference");
@@ -56,8 +56,10 @@ it.each(operations)("%s", async (name) => {
       await S.setBackend("wasm");
       const actual = all(drawn, inputsOf(drawn, seed));
       actual.forEach((values, i) => {
+        const loose = nanForInfinity.includes(name);
         const at = values.findIndex(
-          (value, j) => !same(value, expected[i][j]) && !(loose && !Number.isFinite(expected[i][j])),
+          (value, j) =>
+            !same(value, expected[i][j]) && !(loose && Number.isNaN(value) && !Number.isFinite(expected[i][j])),
         );
         if (at >= 0) {
           const given = inputsOf(drawn, seed).map((x) => `[${Array.from(x.dataSync())}]`);

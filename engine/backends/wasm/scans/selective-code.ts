@@ -111,7 +111,10 @@ export class SelectiveCode {
 
   /** Values of channels that exist; the others are 0, so that nothing they do is seen. */
   loadLive(pointer: Local, live: number): Local {
-    const value = this.load(pointer);
+    return this.onlyLive(this.load(pointer), live);
+  }
+  /** A value with 0 in the lanes of channels that do not exist, where 0 times an infinity would be NaN. */
+  onlyLive(value: Local, live: number): Local {
     if (live === this.width) return value;
     const words = Array.from({ length: 4 }, (_, i) => (i * 4 < live * this.size ? -1 : 0));
     return this.v.op("v128.and", value, this.v.i32(...words));

@@ -211,8 +211,9 @@ class Gradient extends SelectivePlaces {
           ];
           this.states(moving, (i) => {
             const o = i * 16;
-            const flow = this.madd(g, this.splat(cNow, i * size), this.load(flowAt, o));
-            this.store(this.madd(g, this.load(hAt, bytes + o), this.load(dcAt, o)), dcAt, o);
+            const flow = this.onlyLive(this.madd(g, this.splat(cNow, i * size), this.load(flowAt, o)), live);
+            const after = this.onlyLive(this.load(hAt, bytes + o), live);
+            this.store(this.madd(g, after, this.load(dcAt, o)), dcAt, o);
             this.store(this.madd(flow, input, this.load(dbAt, o)), dbAt, o);
             this.set(viaB, this.madd(flow, this.splat(bNow, i * size), viaB));
             const before = this.mul(flow, this.load(decayAt, o));
