@@ -37,7 +37,7 @@ export * from "./pooling.ts";
 export * from "./positions.ts";
 export { GRU, LSTM, type RecurrentOptions, type RecurrentResult, RNN, type RNNOptions } from "./recurrent.ts";
 export * from "./rotary.ts";
-export { Stream } from "./stream.ts";
+export { fisherYates, Stream } from "./stream.ts";
 export * from "./summary.ts";
 export * from "./training/index.ts";
 export * from "./transformer.ts";

@@ -51,13 +51,18 @@ export class Stream {
     return Math.floor(this.uniform() * count);
   }
 
-  /** The numbers 0 .. count - 1 in random order (Fisher-Yates). */
+  /** The numbers 0 .. count - 1 in random order. */
   permutation(count: number): number[] {
-    const order = Array.from({ length: count }, (_, i) => i);
-    for (let i = count - 1; i > 0; i--) {
-      const j = this.integer(i + 1);
-      [order[i], order[j]] = [order[j], order[i]];
-    }
-    return order;
+    return fisherYates(count, (below) => this.integer(below));
   }
+}
+
+/** The numbers 0 .. count - 1 in random order, by whole numbers drawn from [0, below) for below = count .. 2. */
+export function fisherYates(count: number, integer: (below: number) => number): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = integer(i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
 }

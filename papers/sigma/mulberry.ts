@@ -1,5 +1,7 @@
 // mulberry32: a portable generator of 32 random bits a draw, so that generated data are the same bit for bit anywhere.
 
+import { fisherYates } from "../../nn/index.ts";
+
 export class Mulberry {
   #state: number;
 
@@ -20,13 +22,8 @@ export class Mulberry {
     return Math.floor(this.next() * count);
   }
 
-  /** The numbers 0 .. count - 1 in random order (Fisher-Yates from the end). */
+  /** The numbers 0 .. count - 1 in random order. */
   permutation(count: number): number[] {
-    const order = Array.from({ length: count }, (_, i) => i);
-    for (let i = count - 1; i > 0; i--) {
-      const j = this.integer(i + 1);
-      [order[i], order[j]] = [order[j], order[i]];
-    }
-    return order;
+    return fisherYates(count, (below) => this.integer(below));
   }
 }

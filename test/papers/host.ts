@@ -39,3 +39,19 @@ export async function runCommand(
   });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
+
+/** Runs a paper and interrupts it in the given step of training; the steps that it then reported, and the run. */
+export async function interruptedIn<C>(step: number, run: RunInterruptible<C>): Promise<{ steps: number; run: C }> {
+  const controller = new AbortController();
+  let steps = 0;
+  const finished = await run({
+    signal: controller.signal,
+    onProgress: () => {
+      steps += 1;
+      if (steps === step) controller.abort();
+    },
+  });
+  return { steps, run: finished };
+}
+
+type RunInterruptible<C> = (options: { signal: AbortSignal; onProgress: () => void }) => Promise<C>;

@@ -12,6 +12,7 @@ import { pairsExperts } from "../../../papers/comet/pairs.ts";
 import type { Paper, PaperResult, TrialRecord } from "../../../papers/paper.ts";
 import { runPaper } from "../../../papers/runner.ts";
 import { values } from "../../nn/tools.ts";
+import { interruptedIn } from "../host.ts";
 
 beforeAll(() => setBackend("wasm"));
 
@@ -181,15 +182,9 @@ describe("a run", () => {
   });
 
   test("stops between steps when it is interrupted, and keeps what is finished", async () => {
-    const controller = new AbortController();
-    let steps = 0;
-    const run = await runPaper(withConfig(tiny), {
-      ...options(controller.signal),
-      onProgress: () => {
-        steps += 1;
-        if (steps === 8) controller.abort();
-      },
-    });
+    const { run, steps } = await interruptedIn(8, ({ signal, onProgress }) =>
+      runPaper(withConfig(tiny), { ...options(signal), onProgress }),
+    );
     expect(run.status).toBe("interrupted");
     expect(run.result.trials.map(({ status }) => status)).toEqual(["finished", "interrupted"]);
     expect(steps).toBe(8);
