@@ -2,7 +2,7 @@
 // To move a room to another floor, change this table; to add one, add a row.
 
 const rooms = [
-  { floor: 1, name: "values", path: "^engine/(dtype|shape|errors|random)\\.ts$" },
+  { floor: 1, name: "values", path: "^engine/(dtype|shape|operation|errors|random)\\.ts$" },
   { floor: 2, name: "graph", path: "^engine/graph(/|\\.ts$)" },
   { floor: 3, name: "primitives", path: "^engine/primitives(/|\\.ts$)" },
   { floor: 4, name: "autograd and compile", path: "^engine/(autograd|compile)/" },
@@ -11,7 +11,7 @@ const rooms = [
   {
     floor: 7,
     name: "tensor, ops, io",
-    path: "^engine/((ops|io|tensor)/|(?!(dtype|shape|errors|random|graph|primitives|runtime)\\.ts$)[^/]+\\.ts$)",
+    path: "^engine/((ops|io|tensor)/|(?!(dtype|shape|operation|errors|random|graph|primitives|runtime)\\.ts$)[^/]+\\.ts$)",
   },
   { floor: 8, name: "nn", path: "^nn/" },
   { floor: 9, name: "moe", path: "^moe/" },

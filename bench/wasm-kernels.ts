@@ -17,7 +17,7 @@ const heap = new Heap();
 /** Milliseconds of one run, the least of many. */
 function measure(kernel: LoopKernel, lengths: readonly number[], positive = false): number {
   const env = new Env(heap);
-  const index = emitLoop(env, kernel, "loop", 0);
+  const index = emitLoop(env, kernel, "loop");
   const params = [...kernel.args.map(() => "i32" as const), "i32" as const, "i32" as const];
   const pass = (f: FunctionBuilder) => {
     for (let i = 0; i < params.length; i++) f.get(i);

@@ -1,4 +1,7 @@
-// Every error a user can meet: typed, naming the operation, the argument, shapes and dtypes, and what to do.
+// Every error a user can meet: typed, naming the operation the user called, the argument, shapes and dtypes, and what
+// to do.
+
+import { callingOperation } from "./operation.ts";
 
 /** Base class of all errors Sluice throws on purpose. */
 export class SluiceError extends Error {
@@ -7,8 +10,9 @@ export class SluiceError extends Error {
   readonly op: string;
 
   constructor(op: string, message: string, options?: ErrorOptions) {
-    super(`${op}: ${message}`, options);
-    this.op = op;
+    const name = callingOperation() ?? op;
+    super(name === op ? `${op}: ${message}` : `${name}: ${message} (in ${op})`, options);
+    this.op = name;
   }
 }
 

@@ -18,6 +18,7 @@ export {
 export { decodeNpy, encodeNpy } from "./io/npy.ts";
 export { decodeNpz, encodeNpz } from "./io/npz.ts";
 export { decodeSafetensors, encodeSafetensors, type SafeTensors } from "./io/safetensors.ts";
+export { operation } from "./operation.ts";
 export * from "./ops/activations.ts";
 export * from "./ops/attention.ts";
 export * from "./ops/conv.ts";

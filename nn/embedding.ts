@@ -1,6 +1,6 @@
 // Embedding: a table of vectors, looked up by whole numbers.
 
-import { ArgumentError, type DType, DTypeError, indexSelect, type Tensor } from "../engine/index.ts";
+import { ArgumentError, type DType, DTypeError, indexSelect, operation, type Tensor } from "../engine/index.ts";
 import { checkSizes } from "./checks.ts";
 import { type Initializer, normal } from "./init.ts";
 import { Module } from "./module.ts";
@@ -13,6 +13,8 @@ export interface EmbeddingOptions {
   /** An id that stands for nothing: its vector is zero whatever its row holds, and its row gets no gradient. */
   readonly padding?: number;
 }
+
+const rowsOf = operation("Embedding", indexSelect, "ids");
 
 /** ids [...] i32, each in [0, count) -> [..., size]; weight [count, size]. */
 export class Embedding extends Module<[ids: Tensor]> {
@@ -30,7 +32,7 @@ export class Embedding extends Module<[ids: Tensor]> {
 
   override forward(ids: Tensor): Tensor {
     if (ids.dtype !== "i32") throw new DTypeError("Embedding", `ids must be i32, got ${ids.dtype}`);
-    const vectors = indexSelect(this.weight, 0, ids);
+    const vectors = rowsOf(this.weight, 0, ids);
     return this.padding === undefined ? vectors : vectors.maskedFill(ids.equal(this.padding).unsqueeze(-1), 0);
   }
 

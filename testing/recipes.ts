@@ -179,14 +179,14 @@ const steps: readonly Step[] = [
     const shape = x.shape.with(axis, 1 + (b % 3));
     const at = build.apply("iota", [], { shape, axis: b % shape.length });
     const bound = build.fill(at, x.shape[axis]);
-    return build.apply("gather", [x, build.remainder(at, bound)], { axis });
+    return build.apply("gather", [x, build.remainder(at, bound)], { axis, source: "gather index" });
   },
   (x, _pool, a) => {
     const axis = axisOf(x, a);
     if (axis === undefined || x.shape[axis] === 0) return undefined;
     const at = build.apply("iota", [], { shape: x.shape, axis });
     const half = build.apply("full", [], { shape: x.shape, dtype: "i32", value: 2 });
-    return build.apply("scatterAdd", [build.fill(x, 1), build.div(at, half), x], { axis });
+    return build.apply("scatterAdd", [build.fill(x, 1), build.div(at, half), x], { axis, source: "scatterAdd index" });
   },
   (x, pool, a, b) => {
     const axis = axisOf(x, a);

@@ -2,6 +2,7 @@
 
 import type { DType } from "../dtype.ts";
 import type { ElementwiseOp, ReduceOp } from "../graph/vocabulary.ts";
+import type { IndexSource } from "../operation.ts";
 import type { Access } from "./view.ts";
 
 /** A scalar function: an elementwise primitive, or uniform bits from (key0, key1, counter, index). */
@@ -26,6 +27,8 @@ export type Instr =
       readonly index: number;
       readonly stride: number;
       readonly bound: number;
+      /** Whose index it is, for that report. */
+      readonly source: IndexSource;
     }
   /** The flat position the access gives, as i32; `fill` where masked. */
   | { readonly op: "index"; readonly dtype: "i32"; readonly access: Access; readonly fill: number }
@@ -135,6 +138,7 @@ export interface ScatterKernel {
   readonly bound: number;
   readonly count: number;
   readonly inner: number;
+  readonly source: IndexSource;
   readonly args: readonly KernelArg[];
 }
 
@@ -155,6 +159,8 @@ export interface GroupedKernel {
   readonly k: number;
   readonly a: MatrixAccess;
   readonly b: MatrixAccess;
+  /** Whose offsets they are, see `IndexSource`. */
+  readonly source: string;
   readonly args: readonly KernelArg[];
 }
 

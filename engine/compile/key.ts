@@ -18,7 +18,7 @@ export function instrKey(instr: Instr): string {
     case "load":
       return `load ${dtype} ${instr.arg} ${number(instr.fill)} ${accessKey(instr.access)}`;
     case "gather":
-      return `gather ${dtype} ${instr.arg} ${instr.index} ${instr.stride} ${instr.bound} ${accessKey(instr.access)}`;
+      return `gather ${dtype} ${instr.arg} ${instr.index} ${instr.stride} ${instr.bound} ${instr.source.source} ${instr.source.axis} ${accessKey(instr.access)}`;
     case "index":
       return `index ${number(instr.fill)} ${accessKey(instr.access)}`;
     case "const":

@@ -72,6 +72,7 @@ function grouped(v: Vertex): OpaqueKernel {
     // Summed over rows, x stands transposed: K rows of R.
     ...(over === "rows" ? { m: rows, n, k, a } : { m: k, n, k: rows, a: { ...a, row: a.col, col: a.row } }),
     b: matrix(y),
+    source: v.as("groupedContract").source,
     args: [...reads(x, y, offsets), writes(v)],
   };
   return { kernel, operands: [base(x), base(y), base(offsets)] };
@@ -111,7 +112,8 @@ function foldBatch(kernel: ContractKernel): ContractKernel {
 
 function scatter(v: Vertex): OpaqueKernel {
   const [x, index, updates] = v.inputs;
-  const { axis } = v.as("scatterAdd");
+  const source = v.as("scatterAdd");
+  const { axis } = source;
   const kernel: Kernel = {
     kind: "scatter",
     dtype: v.dtype,
@@ -119,6 +121,7 @@ function scatter(v: Vertex): OpaqueKernel {
     bound: v.shape[axis],
     count: index.shape[axis],
     inner: sizeOf(v.shape.slice(axis + 1)),
+    source,
     args: [...reads(x, index, updates), writes(v)],
   };
   return { kernel, operands: [base(x), base(index), base(updates)] };

@@ -125,11 +125,12 @@ export class StageBuilder {
 
   #gather(v: Vertex, access: Access): number {
     const [x, index] = v.inputs;
-    const { axis } = v.as("gather");
+    const source = v.as("gather");
+    const { axis } = source;
     const [base, [view]] = throughMovement(x, identityAccess(x.shape));
-    const source = this.#kernel.source(base, this.#over, this.#pass);
-    if (source === undefined || !("buffer" in source)) throw new Error("compile: a gather's source is not in memory");
-    const arg = this.#kernel.arg(source.buffer, v.dtype, "read");
+    const memory = this.#kernel.source(base, this.#over, this.#pass);
+    if (memory === undefined || !("buffer" in memory)) throw new Error("compile: a gather's source is not in memory");
+    const arg = this.#kernel.arg(memory.buffer, v.dtype, "read");
     const rest = { shape: v.shape, strides: view.strides.with(axis, 0), offset: view.offset };
     const at = this.value(index, access);
     const stride = view.strides[axis];
@@ -142,6 +143,7 @@ export class StageBuilder {
       index: at,
       stride,
       bound,
+      source,
     });
   }
 }

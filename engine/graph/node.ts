@@ -2,6 +2,7 @@
 
 import type { DType } from "../dtype.ts";
 import { StaleTensorError } from "../errors.ts";
+import type { IndexSource } from "../operation.ts";
 import { formatShape, type Shape } from "../shape.ts";
 import type { Storage } from "./storage.ts";
 import type { BinaryOp, ReduceOp, UnaryOp } from "./vocabulary.ts";
@@ -44,13 +45,13 @@ interface OtherAttrs {
   /** Batched matrix product: [...b, M, K] x [...b, K, N] -> [...b, M, N], equal batch sides. */
   contract: None;
   /** [R, K] x [G, K, N] x offsets i32 [G + 1] -> [R, N]: rows offsets[g] to offsets[g + 1] times matrix g, others 0. */
-  groupedContract: None;
+  groupedContract: { /** Whose offsets, see `IndexSource`. */ readonly source: string };
   /** [R, K] x [R, N] x offsets i32 [G + 1] -> [G, K, N]: the outer products of each group's rows, summed. */
-  groupedOuter: None;
+  groupedOuter: { readonly source: string };
   /** out[.., i, ..] = x[.., index[.., i, ..], ..] along `axis` (NumPy's take_along_axis). */
-  gather: { readonly axis: number };
+  gather: IndexSource;
   /** x with updates[.., i, ..] added at index[.., i, ..] along `axis`; repeated indices add up in order. */
-  scatterAdd: { readonly axis: number };
+  scatterAdd: IndexSource;
   /** The first `kept` positions of a stable argsort along the last axis, i32; NaN last in both directions. */
   argsort: { readonly descending: boolean; readonly kept: number };
 

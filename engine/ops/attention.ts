@@ -1,6 +1,7 @@
 // Scaled dot-product attention (Vaswani et al. 2017, equation 1).
 
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { apart, operation } from "../operation.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, lessEqual, mul, where } from "./elementwise.ts";
@@ -24,21 +25,25 @@ export interface AttentionOptions {
  * softmax(q kT * scale) v: [..., queries, d], [..., keys, d], [..., keys, e] -> [..., queries, e]; batch axes
  * broadcast. A query that may look at nothing gives NaN, as in PyTorch: leave it one key.
  */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const op = "scaledDotProductAttention";
-  for (const [name, x] of Object.entries({ q, k, v })) {
-    checkTensor(op, x, name);
-    if (x.rank < 2) throw new ShapeError(op, `${name} must be [..., length, features], got ${formatShape(x.shape)}`);
-  }
-  const [d, keys] = [q.shape[q.rank - 1], k.shape[k.rank - 2]];
-  if (k.shape[k.rank - 1] !== d || v.shape[v.rank - 2] !== keys) {
-    const shapes = [q, k, v].map((x) => formatShape(x.shape));
-    throw new ShapeError(op, `q ${shapes[0]}, k ${shapes[1]} and v ${shapes[2]} do not fit`);
-  }
-  const scores = masked(op, mul(matmul(q, mT(k)), options.scale ?? 1 / Math.sqrt(d)), options);
-  const weights = softmax(scores, -1);
-  return matmul(options.dropout === undefined ? weights : options.dropout(weights), v);
-}
+export const scaledDotProductAttention = operation(
+  "scaledDotProductAttention",
+  (q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor => {
+    const op = "scaledDotProductAttention";
+    for (const [name, x] of Object.entries({ q, k, v })) {
+      checkTensor(op, x, name);
+      if (x.rank < 2) throw new ShapeError(op, `${name} must be [..., length, features], got ${formatShape(x.shape)}`);
+    }
+    const [d, keys] = [q.shape[q.rank - 1], k.shape[k.rank - 2]];
+    if (k.shape[k.rank - 1] !== d || v.shape[v.rank - 2] !== keys) {
+      const shapes = [q, k, v].map((x) => formatShape(x.shape));
+      throw new ShapeError(op, `q ${shapes[0]}, k ${shapes[1]} and v ${shapes[2]} do not fit`);
+    }
+    const scores = masked(op, mul(matmul(q, mT(k)), options.scale ?? 1 / Math.sqrt(d)), options);
+    const weights = softmax(scores, -1);
+    const { dropout } = options;
+    return matmul(dropout === undefined ? weights : apart(() => dropout(weights)), v);
+  },
+);
 
 function masked(op: string, scores: Tensor, { mask, causal }: AttentionOptions): Tensor {
   const [queries, keys] = scores.shape.slice(-2);

@@ -2,6 +2,7 @@
 
 import { promote } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { span } from "../primitives/windows.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -130,24 +131,30 @@ function convTranspose(op: string, axes: number, x: Tensor, weight: Tensor, opti
  * x [N, C, L] (or [C, L]) with weight [Co, C / groups, K] -> [N, Co, (L + padding - dilation * (K - 1) - 1) / stride + 1].
  * i32 and bool count as f32. Throws typed errors that name the shapes where channels, groups or sizes do not fit.
  */
-export function conv1d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+export const conv1d = operation("conv1d", (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => {
   return conv("conv1d", 1, x, weight, options);
-}
+});
 
 /** x [N, C, H, W] (or [C, H, W]) with weight [Co, C / groups, KH, KW] -> [N, Co, H', W']; otherwise as `conv1d`. */
-export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+export const conv2d = operation("conv2d", (x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor => {
   return conv("conv2d", 2, x, weight, options);
-}
+});
 
 /**
  * The transpose (adjoint, not inverse) of `conv1d`: x [N, C, L] with weight [C, Co / groups, K] ->
  * [N, Co, (L - 1) * stride + dilation * (K - 1) + 1 + outputPadding - padding].
  */
-export function convTranspose1d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convTranspose("convTranspose1d", 1, x, weight, options);
-}
+export const convTranspose1d = operation(
+  "convTranspose1d",
+  (x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor => {
+    return convTranspose("convTranspose1d", 1, x, weight, options);
+  },
+);
 
 /** The transpose of `conv2d`: x [N, C, H, W] with weight [C, Co / groups, KH, KW]; otherwise as `convTranspose1d`. */
-export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convTranspose("convTranspose2d", 2, x, weight, options);
-}
+export const convTranspose2d = operation(
+  "convTranspose2d",
+  (x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor => {
+    return convTranspose("convTranspose2d", 2, x, weight, options);
+  },
+);

@@ -5,6 +5,7 @@
 import { type HostArray, isFloat, promote } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { Storage } from "../graph/storage.ts";
+import { operation } from "../operation.ts";
 import { currentTrace } from "../runtime/trace.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { leafTensor, type Tensor } from "../tensor.ts";
@@ -24,36 +25,39 @@ export interface SearchSortedOptions {
  * are smaller (side "left") or not larger ("right"). NaN is the largest value, as `sort` has it. One line of sorted [n]
  * serves values of any shape; otherwise the axes before the last must agree. Throws a ShapeError where they do not.
  */
-export function searchsorted(sorted: Tensor, values: Tensor, options: SearchSortedOptions = {}): Tensor {
-  checkTensor("searchsorted", sorted, "sorted");
-  checkTensor("searchsorted", values, "values");
-  const { side = "left" } = options;
-  if (side !== "left" && side !== "right") {
-    throw new ArgumentError("searchsorted", `side must be "left" or "right", got ${String(side)}`);
-  }
-  if (sorted.rank === 1 && values.rank !== 1) {
-    return reshape(searchsorted(sorted, reshape(values, [values.size]), options), values.shape);
-  }
-  if (sorted.rank === 0 || !sameShape(sorted.shape.slice(0, -1), values.shape.slice(0, -1))) {
-    throw new ShapeError(
-      "searchsorted",
-      `sorted ${formatShape(sorted.shape)} must be one line, or have the leading axes of values ${formatShape(values.shape)}`,
-    );
-  }
-  const dtype = promote(promote(sorted.dtype, values.dtype), "i32");
-  const [line, wanted] = [cast(sorted, dtype), cast(values, dtype)];
-  const n = line.shape[line.rank - 1];
-  const comesBefore = (x: Tensor): Tensor => (side === "left" ? below(x, wanted) : logicalNot(below(wanted, x)));
-  let place = filled(values.shape, "i32", 0);
-  // Bits of the place from the highest on: set where one more such step stays among elements that come before.
-  for (let step = 2 ** Math.floor(Math.log2(Math.max(1, n))); n > 0 && step >= 1; step /= 2) {
-    const next = add(place, step);
-    const inside = lessEqual(next, n);
-    const element = takeAlongAxis(line, where(inside, sub(next, 1), 0), -1);
-    place = where(logicalAnd(inside, comesBefore(element)), next, place);
-  }
-  return place;
-}
+export const searchsorted = operation(
+  "searchsorted",
+  (sorted: Tensor, values: Tensor, options: SearchSortedOptions = {}): Tensor => {
+    checkTensor("searchsorted", sorted, "sorted");
+    checkTensor("searchsorted", values, "values");
+    const { side = "left" } = options;
+    if (side !== "left" && side !== "right") {
+      throw new ArgumentError("searchsorted", `side must be "left" or "right", got ${String(side)}`);
+    }
+    if (sorted.rank === 1 && values.rank !== 1) {
+      return reshape(searchsorted(sorted, reshape(values, [values.size]), options), values.shape);
+    }
+    if (sorted.rank === 0 || !sameShape(sorted.shape.slice(0, -1), values.shape.slice(0, -1))) {
+      throw new ShapeError(
+        "searchsorted",
+        `sorted ${formatShape(sorted.shape)} must be one line, or have the leading axes of values ${formatShape(values.shape)}`,
+      );
+    }
+    const dtype = promote(promote(sorted.dtype, values.dtype), "i32");
+    const [line, wanted] = [cast(sorted, dtype), cast(values, dtype)];
+    const n = line.shape[line.rank - 1];
+    const comesBefore = (x: Tensor): Tensor => (side === "left" ? below(x, wanted) : logicalNot(below(wanted, x)));
+    let place = filled(values.shape, "i32", 0);
+    // Bits of the place from the highest on: set where one more such step stays among elements that come before.
+    for (let step = 2 ** Math.floor(Math.log2(Math.max(1, n))); n > 0 && step >= 1; step /= 2) {
+      const next = add(place, step);
+      const inside = lessEqual(next, n);
+      const element = takeAlongAxis(line, where(inside, sub(next, 1), 0), -1);
+      place = where(logicalAnd(inside, comesBefore(element)), next, place);
+    }
+    return place;
+  },
+);
 
 /** x < y where NaN is the largest. */
 function below(x: Tensor, y: Tensor): Tensor {
@@ -74,26 +78,30 @@ export interface BincountOptions {
  * How often each whole number 0, 1, ... occurs in x (i32, any shape), or the sum of its weights: [max(x) + 1]. Throws an
  * ArgumentError for a negative element, a DTypeError where x is not i32.
  */
-export function bincount(x: Tensor, options: BincountOptions = {}): Tensor {
-  checkTensor("bincount", x);
-  const { weights, minLength = 0, length } = options;
-  if (x.dtype !== "i32") throw new DTypeError("bincount", `needs i32 elements to count, got ${x.dtype}; cast first`);
-  for (const [name, value] of Object.entries({ minLength, length: length ?? 0 })) {
-    if (!Number.isInteger(value) || value < 0) {
-      throw new ArgumentError("bincount", `${name} must be a whole number >= 0, got ${value}`);
+export const bincount = operation(
+  "bincount",
+  (x: Tensor, options: BincountOptions = {}): Tensor => {
+    checkTensor("bincount", x);
+    const { weights, minLength = 0, length } = options;
+    if (x.dtype !== "i32") throw new DTypeError("bincount", `needs i32 elements to count, got ${x.dtype}; cast first`);
+    for (const [name, value] of Object.entries({ minLength, length: length ?? 0 })) {
+      if (!Number.isInteger(value) || value < 0) {
+        throw new ArgumentError("bincount", `${name} must be a whole number >= 0, got ${value}`);
+      }
     }
-  }
-  if (weights !== undefined) {
-    checkTensor("bincount", weights, "weights");
-    if (!sameShape(weights.shape, x.shape)) {
-      const shapes = `${formatShape(weights.shape)} and ${formatShape(x.shape)}`;
-      throw new ShapeError("bincount", `weights and x must have one shape, got ${shapes}`);
+    if (weights !== undefined) {
+      checkTensor("bincount", weights, "weights");
+      if (!sameShape(weights.shape, x.shape)) {
+        const shapes = `${formatShape(weights.shape)} and ${formatShape(x.shape)}`;
+        throw new ShapeError("bincount", `weights and x must have one shape, got ${shapes}`);
+      }
     }
-  }
-  const each = weights === undefined ? filled(x.shape, "i32", 1) : cast(weights, promote(weights.dtype, "i32"));
-  const start = filled([length ?? Math.max(minLength, bound(x))], each.dtype, 0);
-  return scatterAdd(start, 0, reshape(x, [x.size]), reshape(each, [x.size]));
-}
+    const each = weights === undefined ? filled(x.shape, "i32", 1) : cast(weights, promote(weights.dtype, "i32"));
+    const start = filled([length ?? Math.max(minLength, bound(x))], each.dtype, 0);
+    return scatterAdd(start, 0, reshape(x, [x.size]), reshape(each, [x.size]));
+  },
+  "x",
+);
 
 /** One more than the largest element. */
 function bound(x: Tensor): number {
@@ -128,19 +136,19 @@ export interface Distinct {
 }
 
 /** The different values of x (of any shape) in ascending order. All NaNs are one, the last; -0 is 0. */
-export function unique(x: Tensor): Distinct {
+export const unique = operation("unique", (x: Tensor): Distinct => {
   checkTensor("unique", x);
   const flat = reshape(x, [x.size]);
   const values = read("unique", x, "call it outside");
   return distinct(x, values, read("unique", argsort(flat), "call it outside"));
-}
+});
 
 /** The values of x (of any shape, row-major) without those that equal the one before. */
-export function uniqueConsecutive(x: Tensor): Distinct {
+export const uniqueConsecutive = operation("uniqueConsecutive", (x: Tensor): Distinct => {
   checkTensor("uniqueConsecutive", x);
   const values = read("uniqueConsecutive", x, "call it outside");
   return distinct(x, values, Int32Array.from(values.keys()));
-}
+});
 
 /** Runs of equals in this order. */
 function distinct(x: Tensor, values: HostArray, order: ArrayLike<number>): Distinct {

@@ -4,6 +4,7 @@
 import { customGradient } from "../autodiff.ts";
 import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { formatShape, resolveAxis, type Shape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import {
@@ -64,17 +65,17 @@ function delayed(x: Tensor, axis: number, reverse: boolean, fill: number): Tenso
 }
 
 /** Sum of the elements up to each, along `axis`. bool counts in i32. */
-export function cumsum(x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor {
+export const cumsum = operation("cumsum", (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
   checkTensor("cumsum", x);
   const at = resolveAxis("cumsum", axis, x.rank);
   return primitive("cumsum", [asNumber(x)], { axis: at, reverse: options.reverse === true });
-}
+});
 
 /**
  * Product of the elements up to each, along `axis`. Its gradient divides by nothing, so it is right where elements are
  * 0, to any order.
  */
-export function cumprod(x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor {
+export const cumprod = operation("cumprod", (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
   checkTensor("cumprod", x);
   const at = resolveAxis("cumprod", axis, x.rank);
   const reverse = options.reverse === true;
@@ -83,19 +84,19 @@ export function cumprod(x: Tensor, axis = -1, options: CumulativeOptions = {}): 
   // -0 is what changes nothing when it is added, 0 included.
   const first = onlyFirst(value, at, reverse, isFloat(value.dtype) ? -0 : 0);
   return primitive("recurrence", [value, first], { axis: at, reverse, lag: false });
-}
+});
 
 /** Largest element up to each, along `axis`, NaN from the first NaN on; the gradient goes to the element at `indices`. */
-export function cummax(x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme {
+export const cummax = operation("cummax", (x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme => {
   checkTensor("cummax", x);
   const value = asNumber(x);
   const attrs = { axis: resolveAxis("cummax", axis, x.rank), reverse: options.reverse === true };
   const values = primitive("cummax", [value], attrs);
   return { values, indices: placesOf(value, values, attrs) };
-}
+});
 
 /** Smallest element up to each; see `cummax`. */
-export function cummin(x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme {
+export const cummin = operation("cummin", (x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme => {
   checkTensor("cummin", x);
   const value = asNumber(x);
   const attrs = { axis: resolveAxis("cummin", axis, x.rank), reverse: options.reverse === true };
@@ -103,7 +104,7 @@ export function cummin(x: Tensor, axis = -1, options: CumulativeOptions = {}): R
   const turned = (v: Tensor): Tensor => (isFloat(v.dtype) ? neg(v) : sub(-1, v));
   const values = turned(primitive("cummax", [turned(value)], attrs));
   return { values, indices: placesOf(value, values, attrs) };
-}
+});
 
 /** The latest place at which the running extreme was attained. */
 function placesOf(x: Tensor, extreme: Tensor, attrs: { readonly axis: number; readonly reverse: boolean }): Tensor {
@@ -117,27 +118,34 @@ function placesOf(x: Tensor, extreme: Tensor, attrs: { readonly axis: number; re
 }
 
 /** log(sum(e^x)) of the elements up to each, along `axis`, without overflow; -Inf while all elements are. */
-export function logcumsumexp(x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor {
-  checkTensor("logcumsumexp", x);
-  const at = resolveAxis("logcumsumexp", axis, x.rank);
-  const reverse = options.reverse === true;
-  return customGradient(
-    (input: Tensor) => {
-      // s_t e^(m_t) is the sum, m_t the running maximum: all coefficients and terms are in [0, 1].
-      const largest = primitive("cummax", [input], { axis: at, reverse });
-      const shift = finiteOrZero(largest);
-      const scale = exp(gap(delayed(largest, at, reverse, Number.NEGATIVE_INFINITY), largest));
-      const terms = exp(sub(input, shift));
-      return add(shift, log(primitive("recurrence", [scale, terms], { axis: at, reverse, lag: false })));
-    },
-    (seed, output, input) => {
-      // dx_i = e^(x_i - y_i) q_i with q_i = g_i + e^(y_i - y_next) q_next: y never falls, so nothing overflows.
-      const next = delayed(output, at, !reverse, Number.POSITIVE_INFINITY);
-      const flow = primitive("recurrence", [exp(gap(output, next)), seed], { axis: at, reverse: !reverse, lag: false });
-      return [mul(exp(sub(input, finiteOrZero(output))), flow)];
-    },
-  )(asFloat(x));
-}
+export const logcumsumexp = operation(
+  "logcumsumexp",
+  (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
+    checkTensor("logcumsumexp", x);
+    const at = resolveAxis("logcumsumexp", axis, x.rank);
+    const reverse = options.reverse === true;
+    return customGradient(
+      (input: Tensor) => {
+        // s_t e^(m_t) is the sum, m_t the running maximum: all coefficients and terms are in [0, 1].
+        const largest = primitive("cummax", [input], { axis: at, reverse });
+        const shift = finiteOrZero(largest);
+        const scale = exp(gap(delayed(largest, at, reverse, Number.NEGATIVE_INFINITY), largest));
+        const terms = exp(sub(input, shift));
+        return add(shift, log(primitive("recurrence", [scale, terms], { axis: at, reverse, lag: false })));
+      },
+      (seed, output, input) => {
+        // dx_i = e^(x_i - y_i) q_i with q_i = g_i + e^(y_i - y_next) q_next: y never falls, so nothing overflows.
+        const next = delayed(output, at, !reverse, Number.POSITIVE_INFINITY);
+        const flow = primitive("recurrence", [exp(gap(output, next)), seed], {
+          axis: at,
+          reverse: !reverse,
+          lag: false,
+        });
+        return [mul(exp(sub(input, finiteOrZero(output))), flow)];
+      },
+    )(asFloat(x));
+  },
+);
 
 const finiteOrZero = (x: Tensor): Tensor => where(isFinite(x), x, 0);
 
@@ -153,25 +161,28 @@ export interface RecurrenceOptions extends CumulativeOptions {
  * h_t = a_t * h_(t-1) + b_t along `axis`, elementwise in the other axes; a and b broadcast. Without h0 the first h is
  * its b. Throws a ShapeError where a, b and h0 do not fit.
  */
-export function linearRecurrence(a: Tensor, b: Tensor, axis = -1, options: RecurrenceOptions = {}): Tensor {
-  checkTensor("linearRecurrence", a, "a");
-  checkTensor("linearRecurrence", b, "b");
-  const { h0 } = options;
-  const reverse = options.reverse === true;
-  if (h0 !== undefined) checkTensor("linearRecurrence", h0, "h0");
-  const [x, y] = align("linearRecurrence", [a, b], "i32").map((node) => new Tensor(node));
-  const at = resolveAxis("linearRecurrence", axis, x.rank);
-  const attrs = { axis: at, reverse, lag: false };
-  if (h0 === undefined) return primitive("recurrence", [x, y], attrs);
-  const start = x.shape.filter((_, i) => i !== at);
-  checkStart(h0, start, x.shape, at);
-  if (x.shape[at] === 0) return y;
-  const first = mul(narrow(x, at, reverse ? x.shape[at] - 1 : 0, 1), unsqueeze(cast(h0, x.dtype), at));
-  const widths = x.shape.map((side, i): [number, number] =>
-    i !== at ? [0, 0] : reverse ? [side - 1, 0] : [0, side - 1],
-  );
-  return primitive("recurrence", [x, add(y, pad(first, widths, -0))], attrs);
-}
+export const linearRecurrence = operation(
+  "linearRecurrence",
+  (a: Tensor, b: Tensor, axis = -1, options: RecurrenceOptions = {}): Tensor => {
+    checkTensor("linearRecurrence", a, "a");
+    checkTensor("linearRecurrence", b, "b");
+    const { h0 } = options;
+    const reverse = options.reverse === true;
+    if (h0 !== undefined) checkTensor("linearRecurrence", h0, "h0");
+    const [x, y] = align("linearRecurrence", [a, b], "i32").map((node) => new Tensor(node));
+    const at = resolveAxis("linearRecurrence", axis, x.rank);
+    const attrs = { axis: at, reverse, lag: false };
+    if (h0 === undefined) return primitive("recurrence", [x, y], attrs);
+    const start = x.shape.filter((_, i) => i !== at);
+    checkStart(h0, start, x.shape, at);
+    if (x.shape[at] === 0) return y;
+    const first = mul(narrow(x, at, reverse ? x.shape[at] - 1 : 0, 1), unsqueeze(cast(h0, x.dtype), at));
+    const widths = x.shape.map((side, i): [number, number] =>
+      i !== at ? [0, 0] : reverse ? [side - 1, 0] : [0, side - 1],
+    );
+    return primitive("recurrence", [x, add(y, pad(first, widths, -0))], attrs);
+  },
+);
 
 function checkStart(h0: Tensor, expected: Shape, shape: Shape, axis: number): void {
   if (sameShape(h0.shape, expected)) return;

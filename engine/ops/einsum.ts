@@ -2,6 +2,7 @@
 
 import { isFloat, promote } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { CheckedEquation, EinsumOperands } from "./einsum-types.ts";
@@ -27,20 +28,23 @@ type Sides = ReadonlyMap<string, number>;
  * The equation is checked at compile time where it is a literal. Throws an ArgumentError for an equation that makes no
  * sense, a ShapeError (with all shapes) where sides differ.
  */
-export function einsum<const E extends string>(equation: CheckedEquation<E>, ...operands: EinsumOperands<E>): Tensor {
-  const tensors = operands as readonly Tensor[];
-  for (const [i, operand] of tensors.entries()) checkTensor("einsum", operand, `operand ${i}`);
-  const { inputs, output } = parse(equation, tensors);
-  const sides = measure(equation, inputs, tensors);
-  let terms: Term[] = inputs.map((axes, i) => diagonal({ x: tensors[i], axes }, sides));
-  while (terms.length > 1) {
-    const [i, j] = cheapestPair(terms, output, sides);
-    const rest = terms.filter((_, at) => at !== i && at !== j);
-    const kept = new Set([...output, ...rest.flatMap((term) => term.axes)]);
-    terms = [...rest, multiply(terms[i], terms[j], kept)];
-  }
-  return arrange(sumExcept(terms[0], new Set(output)), output, sides);
-}
+export const einsum = operation(
+  "einsum",
+  <const E extends string>(equation: CheckedEquation<E>, ...operands: EinsumOperands<E>): Tensor => {
+    const tensors = operands as readonly Tensor[];
+    for (const [i, operand] of tensors.entries()) checkTensor("einsum", operand, `operand ${i}`);
+    const { inputs, output } = parse(equation, tensors);
+    const sides = measure(equation, inputs, tensors);
+    let terms: Term[] = inputs.map((axes, i) => diagonal({ x: tensors[i], axes }, sides));
+    while (terms.length > 1) {
+      const [i, j] = cheapestPair(terms, output, sides);
+      const rest = terms.filter((_, at) => at !== i && at !== j);
+      const kept = new Set([...output, ...rest.flatMap((term) => term.axes)]);
+      terms = [...rest, multiply(terms[i], terms[j], kept)];
+    }
+    return arrange(sumExcept(terms[0], new Set(output)), output, sides);
+  },
+);
 
 function parse(equation: string, operands: readonly Tensor[]) {
   const text = equation.replaceAll(" ", "");

@@ -4,6 +4,7 @@
 import { type DType, isFloat } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
 import type { BinaryNumericOp, CompareOp, UnaryFloatOp, UnaryNumericOp } from "../graph/vocabulary.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { Tensor } from "../tensor.ts";
 import { align, asFloat, checkTensor, commonDType, commonShape, constant, type Operand, toNode } from "./operand.ts";
@@ -100,36 +101,39 @@ export const minimum: Binary = arithmetic("minimum");
 export const remainder: Binary = arithmetic("remainder");
 
 /** x^y. A whole power of i32 stays i32 (negative powers truncate to 0); other powers are floats. */
-export function pow(x: Operand, y: Operand): Tensor {
+export const pow = operation("pow", (x: Operand, y: Operand): Tensor => {
   // Squares are everywhere; a product is exact, cheaper, and has a simpler gradient.
   if (y === 2 && x instanceof Tensor) return square(x);
   const [a, b] = align("pow", [x, y], "i32");
   return new Tensor(build.pow(a, b));
-}
+});
 
 /** floor(x / y); i32 stays i32, and there y = 0 gives 0. */
-export function floorDivide(x: Operand, y: Operand): Tensor {
+export const floorDivide = operation("floorDivide", (x: Operand, y: Operand): Tensor => {
   const [a, b] = align("floorDivide", [x, y], "i32");
   if (isFloat(a.dtype)) return new Tensor(build.floor(build.div(a, b)));
   // Without the remainder the division is exact, so truncation is the floor.
   return new Tensor(build.div(build.sub(a, build.remainder(a, b)), b));
-}
+});
 
 /** x * x. */
-export function square(x: Tensor): Tensor {
+export const square = operation("square", (x: Tensor): Tensor => {
   checkTensor("square", x);
   return mul(x, x);
-}
+});
 
 /** 1 / x. */
-export function reciprocal(x: Tensor): Tensor {
+export const reciprocal = operation("reciprocal", (x: Tensor): Tensor => {
   checkTensor("reciprocal", x);
   const value = asFloat(x);
   return div(constant(value, 1), value);
-}
+});
 
 /** start + weight * (end - start), all broadcast. */
-export const lerp = (start: Operand, end: Operand, weight: Operand): Tensor => add(start, mul(weight, sub(end, start)));
+export const lerp = operation(
+  "lerp",
+  (start: Operand, end: Operand, weight: Operand): Tensor => add(start, mul(weight, sub(end, start))),
+);
 
 /** x < y, as bool. */
 export const less: Binary = comparison("less");
@@ -165,32 +169,32 @@ export const logicalOr: Binary = logical("logicalOr", "logicalOr");
 /** Whether exactly one is true (not zero). */
 export const logicalXor: Binary = logical("logicalXor", "notEqual");
 /** Whether x is false (zero). */
-export function logicalNot(x: Tensor): Tensor {
+export const logicalNot = operation("logicalNot", (x: Tensor): Tensor => {
   checkTensor("logicalNot", x);
   return new Tensor(build.logicalNot(build.cast(x.node, "bool")));
-}
+});
 
 /** Whether x is NaN. */
-export function isNaN(x: Tensor): Tensor {
+export const isNaN = operation("isNaN", (x: Tensor): Tensor => {
   return notEqual(x, x);
-}
+});
 /** Whether x is +Inf or -Inf. */
-export function isInf(x: Tensor): Tensor {
+export const isInf = operation("isInf", (x: Tensor): Tensor => {
   return equal(abs(asFloat(x)), Number.POSITIVE_INFINITY);
-}
+});
 /** Whether x is neither infinite nor NaN. */
-export function isFinite(x: Tensor): Tensor {
+export const isFinite = operation("isFinite", (x: Tensor): Tensor => {
   return less(abs(asFloat(x)), Number.POSITIVE_INFINITY);
-}
+});
 
 /** The values as another dtype: to i32 truncates and saturates (NaN gives 0), to bool tests for zero. */
-export function cast(x: Tensor, dtype: DType): Tensor {
+export const cast = operation("cast", (x: Tensor, dtype: DType): Tensor => {
   checkTensor("cast", x);
   return x.dtype === dtype ? x : new Tensor(build.cast(x.node, dtype));
-}
+});
 
 /** x where `condition` (bool) holds, y elsewhere; all three broadcast, x and y promote. */
-export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+export const where = operation("where", (condition: Tensor, x: Operand, y: Operand): Tensor => {
   checkTensor("where", condition, "the condition");
   if (condition.dtype !== "bool") {
     throw new DTypeError("where", `the condition must be bool, got ${condition.dtype}; compare it to something`);
@@ -199,16 +203,16 @@ export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   const dtype = commonDType("where", [x, y]);
   const [a, b] = [x, y].map((operand) => toNode(operand, shape, dtype));
   return new Tensor(build.where(toNode(condition, shape, "bool"), a, b));
-}
+});
 
 /** x with `value` where `mask` (bool, broadcasts to x) holds. Keeps x's dtype. */
-export function maskedFill(x: Tensor, mask: Tensor, value: number | boolean): Tensor {
+export const maskedFill = operation("maskedFill", (x: Tensor, mask: Tensor, value: number | boolean): Tensor => {
   checkTensor("maskedFill", x);
   return where(mask, new Tensor(toNode(value, [], x.dtype)), x);
-}
+});
 
 /** The same values; no gradient flows through. */
-export function stopGradient(x: Tensor): Tensor {
+export const stopGradient = operation("stopGradient", (x: Tensor): Tensor => {
   checkTensor("stopGradient", x);
   return new Tensor(build.stopGradient(x.node));
-}
+});

@@ -3,6 +3,7 @@
 
 import { promote } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./elementwise.ts";
@@ -124,27 +125,27 @@ function toRealAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): 
  * with small factors are the fastest. In f32 its error is below 1e-6 of the result's root mean square. Throws a
  * ShapeError where the last axis is not 2, an ArgumentError for a length of 0.
  */
-export function fft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
+export const fft = operation("fft", (x: Tensor, axis = -1, options: FftOptions = {}): Tensor => {
   return complexAlong("fft", checkComplex("fft", x), { axis, n: options.n, norm: options.norm, pairs: "after" }, -1);
-}
+});
 
 /** The inverse of `fft`: x_j = 1/n sum over k of X_k e^(2 pi i jk/n). */
-export function ifft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
+export const ifft = operation("ifft", (x: Tensor, axis = -1, options: FftOptions = {}): Tensor => {
   return complexAlong("ifft", checkComplex("ifft", x), { axis, n: options.n, norm: options.norm, pairs: "after" }, 1);
-}
+});
 
 /** `fft` of real numbers: only k = 0 .. n/2, the rest being their conjugates: [..., n, ...] -> [..., n/2 + 1, ..., 2]. */
-export function rfft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
+export const rfft = operation("rfft", (x: Tensor, axis = -1, options: FftOptions = {}): Tensor => {
   return realAlong("rfft", checkReal("rfft", x), { axis, n: options.n, norm: options.norm, pairs: "after" });
-}
+});
 
 /**
  * The inverse of `rfft`: [..., n/2 + 1, ..., 2] -> [..., n, ...]. `n` is even where it is not given. The imaginary parts
  * of k = 0 and (n even) k = n/2 play no part.
  */
-export function irfft(x: Tensor, axis = -1, options: FftOptions = {}): Tensor {
+export const irfft = operation("irfft", (x: Tensor, axis = -1, options: FftOptions = {}): Tensor => {
   return toRealAlong("irfft", checkComplex("irfft", x), { axis, n: options.n, norm: options.norm, pairs: "after" });
-}
+});
 
 type Axes2 = readonly [number, number];
 
@@ -163,35 +164,35 @@ function complexAlongBoth(op: string, x: Tensor, axes: Axes2, { s, norm }: Fft2O
 }
 
 /** `fft` along two axes of a complex tensor [..., h, w, 2]. */
-export function fft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
+export const fft2 = operation("fft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   return complexAlongBoth("fft2", x, axes, options, -1);
-}
+});
 
 /** The inverse of `fft2`. */
-export function ifft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
+export const ifft2 = operation("ifft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   return complexAlongBoth("ifft2", x, axes, options, 1);
-}
+});
 
 /** `fft2` of real numbers, half of it along the second axis: [..., h, w] -> [..., h, w/2 + 1, 2]. */
-export function rfft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
+export const rfft2 = operation("rfft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   const whole = checkReal("rfft2", x);
   const [first, second] = twoAxes("rfft2", axes, whole.rank);
   const { s, norm } = options;
   const half = realAlong("rfft2", whole, { axis: second, n: s?.[1], norm, pairs: "before" });
   return complexAlong("rfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, -1);
-}
+});
 
 /** The inverse of `rfft2`: [..., h, w/2 + 1, 2] -> [..., h, w], w even where `s` does not give it. */
-export function irfft2(x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor {
+export const irfft2 = operation("irfft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   const half = checkComplex("irfft2", x);
   const [first, second] = twoAxes("irfft2", axes, half.rank - 1);
   const { s, norm } = options;
   const columns = complexAlong("irfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, 1);
   return toRealAlong("irfft2", columns, { axis: second, n: s?.[1], norm, pairs: "before" });
-}
+});
 
 /** The product of complex numbers, element by element; shapes before the last axis broadcast. */
-export function complexMul(x: Tensor, y: Tensor): Tensor {
+export const complexMul = operation("complexMul", (x: Tensor, y: Tensor): Tensor => {
   const [a, b] = [x, y].map((z) => {
     checkTensor("complexMul", z);
     if (z.rank === 0 || z.shape[z.rank - 1] !== 2) {
@@ -206,4 +207,4 @@ export function complexMul(x: Tensor, y: Tensor): Tensor {
   const rank = Math.max(x.rank, y.rank);
   const at = Math.max(0, rank - 2);
   return moveAxis(times(a, b, at), at, -1);
-}
+});

@@ -2,6 +2,7 @@
 
 import type { DType } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { indexSource, operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { broadcastShapes, checkShape, formatShape, resolveAxis, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -22,7 +23,7 @@ const without = (shape: Shape, axis: number): number[] => shape.filter((_, i) =>
  * out[.., i, ..] = x[.., index[.., i, ..], ..] along `axis` (NumPy's take_along_axis). index has x's rank; the other
  * sides broadcast. Returns the broadcast shape with index's side along `axis`.
  */
-export function takeAlongAxis(x: Tensor, index: Tensor, axis: number): Tensor {
+export const takeAlongAxis = operation("takeAlongAxis", (x: Tensor, index: Tensor, axis: number): Tensor => {
   checkTensor("takeAlongAxis", x);
   checkIndex("takeAlongAxis", index);
   const at = resolveAxis("takeAlongAxis", axis, x.rank);
@@ -32,19 +33,26 @@ export function takeAlongAxis(x: Tensor, index: Tensor, axis: number): Tensor {
   }
   const outer = broadcastShapes("takeAlongAxis", without(x.shape, at), without(index.shape, at));
   const [from, by] = [x, index].map((part) => broadcastTo(part, outer.toSpliced(at, 0, part.shape[at])));
-  return new Tensor(build.apply("gather", [from.node, by.node], { axis: at }));
-}
+  return new Tensor(
+    build.apply("gather", [from.node, by.node], { axis: at, source: indexSource("takeAlongAxis index") }),
+  );
+});
 
 /**
  * PyTorch's gather: out[i][j] = x[index[i][j]][j] for axis 0. index may be smaller than x along any axis: the rest of x
  * is not looked at. Returns index's shape.
  */
-export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+export const gather = operation("gather", (x: Tensor, axis: number, index: Tensor): Tensor => {
   checkTensor("gather", x);
   checkIndex("gather", index);
   const at = resolveAxis("gather", axis, x.rank);
-  return new Tensor(build.apply("gather", [cropTo("gather", x, index.shape, at).node, index.node], { axis: at }));
-}
+  return new Tensor(
+    build.apply("gather", [cropTo("gather", x, index.shape, at).node, index.node], {
+      axis: at,
+      source: indexSource("gather index"),
+    }),
+  );
+});
 
 /** x cut to the sides of `shape`, but for one axis. */
 function cropTo(op: string, x: Tensor, shape: Shape, axis: number): Tensor {
@@ -63,7 +71,7 @@ function cropTo(op: string, x: Tensor, shape: Shape, axis: number): Tensor {
  * Rows of x (slices along `axis`) by number: the axis is replaced by the axes of index. [v, d] and an index [b, t] give
  * [b, t, d]: an embedding.
  */
-export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+export const indexSelect = operation("indexSelect", (x: Tensor, axis: number, index: Tensor): Tensor => {
   checkTensor("indexSelect", x);
   checkIndex("indexSelect", index);
   const at = resolveAxis("indexSelect", axis, x.rank);
@@ -73,29 +81,34 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   );
   const rows = takeAlongAxis(x, flat, at);
   return reshape(rows, [...x.shape.slice(0, at), ...index.shape, ...x.shape.slice(at + 1)]);
-}
+});
 
 /**
  * x with updates[.., i, ..] added at index[.., i, ..] along `axis`; equal indices add up, in order. index and updates
  * have one shape, which may differ from x's along `axis` only.
  */
-export function scatterAdd(x: Tensor, axis: number, index: Tensor, updates: Tensor): Tensor {
+export const scatterAdd = operation("scatterAdd", (x: Tensor, axis: number, index: Tensor, updates: Tensor): Tensor => {
   checkTensor("scatterAdd", x);
   checkIndex("scatterAdd", index);
   checkTensor("scatterAdd", updates, "updates");
   const at = resolveAxis("scatterAdd", axis, x.rank);
-  return new Tensor(build.apply("scatterAdd", [x.node, index.node, cast(updates, x.dtype).node], { axis: at }));
-}
+  return new Tensor(
+    build.apply("scatterAdd", [x.node, index.node, cast(updates, x.dtype).node], {
+      axis: at,
+      source: indexSource("scatterAdd index"),
+    }),
+  );
+});
 
 /** 1 at the class each index names, 0 elsewhere: [..., classes]. An index outside [0, classes) gives all 0. */
-export function oneHot(index: Tensor, classes: number, dtype: DType = "f32"): Tensor {
+export const oneHot = operation("oneHot", (index: Tensor, classes: number, dtype: DType = "f32"): Tensor => {
   checkIndex("oneHot", index);
   if (!Number.isInteger(classes) || classes < 0) {
     throw new ArgumentError("oneHot", `the number of classes must be a whole number >= 0, got ${classes}`);
   }
   const shape = checkShape("oneHot", [...index.shape, classes]);
   return cast(equal(unsqueeze(index, -1), positions(shape, index.rank)), dtype);
-}
+});
 
 function triangle(op: string, x: Tensor, keep: (row: Tensor, column: Tensor) => Tensor): Tensor {
   checkTensor(op, x);
@@ -105,11 +118,11 @@ function triangle(op: string, x: Tensor, keep: (row: Tensor, column: Tensor) => 
 }
 
 /** The lower triangle of matrices [..., m, n]: 0 above the given diagonal (0: the main one, positive: above it). */
-export function tril(x: Tensor, diagonal = 0): Tensor {
+export const tril = operation("tril", (x: Tensor, diagonal = 0): Tensor => {
   return triangle("tril", x, (row, column) => lessEqual(column, add(row, diagonal)));
-}
+});
 
 /** The upper triangle of matrices [..., m, n]: 0 below the given diagonal. */
-export function triu(x: Tensor, diagonal = 0): Tensor {
+export const triu = operation("triu", (x: Tensor, diagonal = 0): Tensor => {
   return triangle("triu", x, (row, column) => lessEqual(add(row, diagonal), column));
-}
+});

@@ -1,6 +1,7 @@
 // Several tensors made one.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, resolveAxis, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -13,7 +14,7 @@ function checkTensors(op: string, tensors: readonly Tensor[]): readonly Tensor[]
 }
 
 /** Tensors joined along an axis; other sides must agree. dtypes promote. */
-export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+export const concat = operation("concat", (tensors: readonly Tensor[], axis = 0): Tensor => {
   const list = checkTensors("concat", tensors);
   if (list.length === 0) throw new ArgumentError("concat", "needs at least one tensor");
   const at = resolveAxis("concat", axis, list[0].rank);
@@ -26,10 +27,10 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
       { axis: at },
     ),
   );
-}
+});
 
 /** Tensors of one shape along a new axis. */
-export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+export const stack = operation("stack", (tensors: readonly Tensor[], axis = 0): Tensor => {
   const list = checkTensors("stack", tensors);
   if (list.length === 0) throw new ArgumentError("stack", "needs at least one tensor");
   const [first] = list;
@@ -42,4 +43,4 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
     list.map((item) => unsqueeze(item, at)),
     at,
   );
-}
+});

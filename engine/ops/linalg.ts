@@ -2,6 +2,7 @@
 
 import { isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { broadcastShapes, formatShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -15,7 +16,7 @@ import { sum } from "./reduce.ts";
  * is a row, on the right a column, and its axis disappears. i32 and bool count as f32. Throws a ShapeError for scalars
  * and where sides do not fit.
  */
-export function matmul(x: Tensor, y: Tensor): Tensor {
+export const matmul = operation("matmul", (x: Tensor, y: Tensor): Tensor => {
   checkTensor("matmul", x);
   checkTensor("matmul", y, "y");
   const shapes = `${formatShape(x.shape)} and ${formatShape(y.shape)}`;
@@ -37,7 +38,7 @@ export function matmul(x: Tensor, y: Tensor): Tensor {
     product,
     product.shape.filter((_, i) => !dropped.includes(i)),
   );
-}
+});
 
 /** [..., m, k] x [..., k, n], both of rank >= 2 and one float dtype. */
 function contract(x: Tensor, y: Tensor): Tensor {
@@ -52,7 +53,7 @@ function contract(x: Tensor, y: Tensor): Tensor {
 }
 
 /** Sum of products of two vectors: [n] x [n] -> scalar. */
-export function dot(x: Tensor, y: Tensor): Tensor {
+export const dot = operation("dot", (x: Tensor, y: Tensor): Tensor => {
   checkTensor("dot", x);
   checkTensor("dot", y, "y");
   if (x.rank !== 1 || y.rank !== 1 || x.shape[0] !== y.shape[0]) {
@@ -62,14 +63,14 @@ export function dot(x: Tensor, y: Tensor): Tensor {
     );
   }
   return isFloat(promote(x.dtype, y.dtype)) ? matmul(x, y) : sum(mul(x, y));
-}
+});
 
 /** All products of two vectors: [n] x [m] -> [n, m]. */
-export function outer(x: Tensor, y: Tensor): Tensor {
+export const outer = operation("outer", (x: Tensor, y: Tensor): Tensor => {
   checkTensor("outer", x);
   checkTensor("outer", y, "y");
   if (x.rank !== 1 || y.rank !== 1) {
     throw new ShapeError("outer", `needs two vectors, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
   }
   return mul(unsqueeze(x, 1), unsqueeze(y, 0));
-}
+});

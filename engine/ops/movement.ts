@@ -1,19 +1,20 @@
 // Movement: which element is read. Views of the graph: nothing is copied by these alone.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { checkShape, formatShape, resolveAxes, resolveAxis, resolveReshape, type Shape, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { checkTensor, expandNode } from "./operand.ts";
 
 /** The same elements, row-major, in another shape; one side may be -1 (what fits). */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export const reshape = operation("reshape", (x: Tensor, shape: Shape): Tensor => {
   checkTensor("reshape", x);
   return new Tensor(build.reshape(x.node, resolveReshape("reshape", x.shape, shape)));
-}
+});
 
 /** Axis i of the result is axis order[i] of x. */
-export function permute(x: Tensor, order: readonly number[]): Tensor {
+export const permute = operation("permute", (x: Tensor, order: readonly number[]): Tensor => {
   checkTensor("permute", x);
   if (order.length !== x.rank) {
     throw new ShapeError("permute", `[${order.join(", ")}] does not name each axis of ${formatShape(x.shape)} once`);
@@ -25,40 +26,40 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
       order.map((axis) => resolveAxis("permute", axis, x.rank)),
     ),
   );
-}
+});
 
 /** Axes a and b exchanged; the last two when left out. */
-export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+export const transpose = operation("transpose", (x: Tensor, a = -2, b = -1): Tensor => {
   checkTensor("transpose", x);
   const [p, q] = [resolveAxis("transpose", a, x.rank), resolveAxis("transpose", b, x.rank)];
   return permute(
     x,
     x.shape.map((_, i) => (i === p ? q : i === q ? p : i)),
   );
-}
+});
 
 /** The transposed matrix; scalars and vectors stay. Throws a ShapeError above rank 2 (use `mT` or `transpose`). */
-export function t(x: Tensor): Tensor {
+export const t = operation("t", (x: Tensor): Tensor => {
   checkTensor("t", x);
   if (x.rank > 2) throw new ShapeError("t", `needs rank <= 2, got ${formatShape(x.shape)}; use mT or transpose`);
   return x.rank < 2 ? x : transpose(x);
-}
+});
 
 /** A batch of matrices, each transposed: [..., n, m] of [..., m, n]. */
-export function mT(x: Tensor): Tensor {
+export const mT = operation("mT", (x: Tensor): Tensor => {
   return transpose(x, -2, -1);
-}
+});
 
 /** Axis `from` moved to position `to`, the others in order. */
-export function moveAxis(x: Tensor, from: number, to: number): Tensor {
+export const moveAxis = operation("moveAxis", (x: Tensor, from: number, to: number): Tensor => {
   checkTensor("moveAxis", x);
   const [p, q] = [resolveAxis("moveAxis", from, x.rank), resolveAxis("moveAxis", to, x.rank)];
   const others = x.shape.map((_, i) => i).filter((i) => i !== p);
   return permute(x, [...others.slice(0, q), p, ...others.slice(q)]);
-}
+});
 
 /** x repeated to `shape`, which it must broadcast to (NumPy rules). */
-export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+export const broadcastTo = operation("broadcastTo", (x: Tensor, shape: Shape): Tensor => {
   checkTensor("broadcastTo", x);
   checkShape("broadcastTo", shape);
   const lead = shape.length - x.rank;
@@ -66,20 +67,20 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
     throw new ShapeError("broadcastTo", `${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
   }
   return new Tensor(expandNode(x.node, shape));
-}
+});
 
 /** Like `broadcastTo`, where -1 keeps a side. */
-export function expand(x: Tensor, shape: Shape): Tensor {
+export const expand = operation("expand", (x: Tensor, shape: Shape): Tensor => {
   checkTensor("expand", x);
   const lead = shape.length - x.rank;
   return broadcastTo(
     x,
     shape.map((side, i) => (side === -1 && i >= lead ? x.shape[i - lead] : side)),
   );
-}
+});
 
 /** Without the axes of side 1; `axis`: only these, which must be 1. */
-export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
+export const squeeze = operation("squeeze", (x: Tensor, axis?: number | readonly number[]): Tensor => {
   checkTensor("squeeze", x);
   const axes = resolveAxes("squeeze", axis, x.rank);
   const wrong = axis === undefined ? undefined : axes.find((i) => x.shape[i] !== 1);
@@ -90,41 +91,41 @@ export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
     x,
     x.shape.filter((side, i) => side !== 1 || !axes.includes(i)),
   );
-}
+});
 
 /** With a new axis of side 1 at position `axis` of the result. */
-export function unsqueeze(x: Tensor, axis: number): Tensor {
+export const unsqueeze = operation("unsqueeze", (x: Tensor, axis: number): Tensor => {
   checkTensor("unsqueeze", x);
   const at = resolveAxis("unsqueeze", axis, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
-}
+});
 
 /** Axes start to end (both included) joined into one; all of them by default. A scalar becomes [1]. */
-export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+export const flatten = operation("flatten", (x: Tensor, start = 0, end = -1): Tensor => {
   checkTensor("flatten", x);
   if (x.rank === 0) return reshape(x, [1]);
   const [first, last] = [resolveAxis("flatten", start, x.rank), resolveAxis("flatten", end, x.rank)];
   if (first > last) throw new ArgumentError("flatten", `start ${start} is after end ${end}`);
   return reshape(x, [...x.shape.slice(0, first), sizeOf(x.shape.slice(first, last + 1)), ...x.shape.slice(last + 1)]);
-}
+});
 
 /** One axis split into several, whose sizes multiply to it; one may be -1. */
-export function unflatten(x: Tensor, axis: number, sizes: readonly number[]): Tensor {
+export const unflatten = operation("unflatten", (x: Tensor, axis: number, sizes: readonly number[]): Tensor => {
   checkTensor("unflatten", x);
   const at = resolveAxis("unflatten", axis, x.rank);
   const split = resolveReshape("unflatten", [x.shape[at]], sizes);
   return reshape(x, [...x.shape.slice(0, at), ...split, ...x.shape.slice(at + 1)]);
-}
+});
 
 /** Reversed along the axes (all by default). */
-export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
+export const flip = operation("flip", (x: Tensor, axis?: number | readonly number[]): Tensor => {
   checkTensor("flip", x);
   const axes = resolveAxes("flip", axis, x.rank);
   return axes.length === 0 ? x : new Tensor(build.apply("flip", [x.node], { axes }));
-}
+});
 
 /** The whole tensor repeated reps[i] times along axis i (NumPy's tile); leading reps add axes. */
-export function tile(x: Tensor, reps: readonly number[]): Tensor {
+export const tile = operation("tile", (x: Tensor, reps: readonly number[]): Tensor => {
   checkTensor("tile", x);
   if (!reps.every((count) => Number.isInteger(count) && count >= 0)) {
     throw new ArgumentError("tile", `repeats must be whole numbers >= 0, got [${reps.join(", ")}]`);
@@ -143,15 +144,15 @@ export function tile(x: Tensor, reps: readonly number[]): Tensor {
     spread,
     shape.map((side, i) => side * counts[i]),
   );
-}
+});
 
 /** PyTorch's name of `tile`. */
-export function repeat(x: Tensor, reps: readonly number[]): Tensor {
+export const repeat = operation("repeat", (x: Tensor, reps: readonly number[]): Tensor => {
   return tile(x, reps);
-}
+});
 
 /** Each element repeated `count` times along `axis`: a, a, b, b, ... */
-export function repeatInterleave(x: Tensor, count: number, axis: number): Tensor {
+export const repeatInterleave = operation("repeatInterleave", (x: Tensor, count: number, axis: number): Tensor => {
   checkTensor("repeatInterleave", x);
   const at = resolveAxis("repeatInterleave", axis, x.rank);
   if (!Number.isInteger(count) || count < 0) {
@@ -159,4 +160,4 @@ export function repeatInterleave(x: Tensor, count: number, axis: number): Tensor
   }
   const shape = [...x.shape.slice(0, at + 1), count, ...x.shape.slice(at + 1)];
   return flatten(broadcastTo(unsqueeze(x, at + 1), shape), at, at + 1);
-}
+});

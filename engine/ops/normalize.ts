@@ -2,6 +2,7 @@
 
 import { customGradient } from "../autodiff.ts";
 import { ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { broadcastShapes, formatShape, resolveAxes, type Shape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -27,7 +28,7 @@ const keepShape = (shape: Shape, axes: readonly number[]): number[] =>
  * e^x / sum(e^x) along `axis` (or several): non-negative, adds up to 1. -Inf gives 0; a row that is all -Inf (or has
  * +Inf or NaN) gives NaN, as in PyTorch.
  */
-export function softmax(x: Tensor, axis: Axes = -1): Tensor {
+export const softmax = operation("softmax", (x: Tensor, axis: Axes = -1): Tensor => {
   checkTensor("softmax", x);
   const axes = resolveAxes("softmax", axis, x.rank);
   const forward = (input: Tensor): Tensor => {
@@ -39,10 +40,10 @@ export function softmax(x: Tensor, axis: Axes = -1): Tensor {
     const weighted = mul(seed, y);
     return [sub(weighted, mul(y, sum(weighted, axes, keep)))];
   })(asFloat(x));
-}
+});
 
 /** log(softmax(x)) along `axis`, without the loss of small probabilities. */
-export function logSoftmax(x: Tensor, axis: Axes = -1): Tensor {
+export const logSoftmax = operation("logSoftmax", (x: Tensor, axis: Axes = -1): Tensor => {
   checkTensor("logSoftmax", x);
   const axes = resolveAxes("logSoftmax", axis, x.rank);
   const forward = (input: Tensor): Tensor => {
@@ -50,7 +51,7 @@ export function logSoftmax(x: Tensor, axis: Axes = -1): Tensor {
     return sub(low, log(sum(exp(low), axes, keep)));
   };
   return customGradient(forward, (seed, y) => [sub(seed, mul(exp(y), sum(seed, axes, keep)))])(asFloat(x));
-}
+});
 
 export interface NormalizeOptions {
   /** Scale, of the normalised shape. */
@@ -106,15 +107,15 @@ function scaled(axes: readonly number[], centre: boolean, parts: (x: Tensor) => 
 }
 
 /** (x - mean) / sqrt(variance + eps) over the last axes, `shape`; then weight and bias (Ba et al. 2016). */
-export function layerNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
+export const layerNorm = operation("layerNorm", (x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor => {
   const axes = trailingAxes("layerNorm", x, shape);
   const normal = scaled(axes, true, (value) => centredAndScale(value, axes, options.eps ?? 1e-5));
   return affine("layerNorm", normal(asFloat(x)), shape, options);
-}
+});
 
 /** x / sqrt(mean(x^2) + eps) over the last axes, `shape`; then weight (Zhang & Sennrich 2019). */
-export function rmsNorm(x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor {
+export const rmsNorm = operation("rmsNorm", (x: Tensor, shape: Shape, options: NormalizeOptions = {}): Tensor => {
   const axes = trailingAxes("rmsNorm", x, shape);
   const scale = (value: Tensor) => rsqrt(add(mean(square(value), axes, keep), options.eps ?? 1e-5));
   return affine("rmsNorm", scaled(axes, false, (value) => [value, scale(value)])(asFloat(x)), shape, options);
-}
+});

@@ -1,6 +1,7 @@
 // Pooling over one or two axes: windows, then a reduction. Layout [..., ...sides]: leading axes are left alone.
 
 import { ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { span } from "../primitives/windows.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -103,31 +104,31 @@ function adaptiveAvgPool(op: string, axes: number, x: Tensor, size: PerAxis): Te
 }
 
 /** The largest of each window of [..., L]. Equal ones share the gradient. Throws typed errors where a window does not fit. */
-export function maxPool1d(x: Tensor, size: PerAxis, options: PoolOptions = {}): Tensor {
+export const maxPool1d = operation("maxPool1d", (x: Tensor, size: PerAxis, options: PoolOptions = {}): Tensor => {
   return maxPool("maxPool1d", 1, x, size, options);
-}
+});
 
 /** The largest of each window of [..., H, W]; otherwise as `maxPool1d`. */
-export function maxPool2d(x: Tensor, size: PerAxis, options: PoolOptions = {}): Tensor {
+export const maxPool2d = operation("maxPool2d", (x: Tensor, size: PerAxis, options: PoolOptions = {}): Tensor => {
   return maxPool("maxPool2d", 2, x, size, options);
-}
+});
 
 /** The mean of each window of [..., L]. */
-export function avgPool1d(x: Tensor, size: PerAxis, options: AvgPoolOptions = {}): Tensor {
+export const avgPool1d = operation("avgPool1d", (x: Tensor, size: PerAxis, options: AvgPoolOptions = {}): Tensor => {
   return avgPool("avgPool1d", 1, x, size, options);
-}
+});
 
 /** The mean of each window of [..., H, W]. */
-export function avgPool2d(x: Tensor, size: PerAxis, options: AvgPoolOptions = {}): Tensor {
+export const avgPool2d = operation("avgPool2d", (x: Tensor, size: PerAxis, options: AvgPoolOptions = {}): Tensor => {
   return avgPool("avgPool2d", 2, x, size, options);
-}
+});
 
 /** Means of `size` shares of [..., L], as even as can be; where they are not, neighbours overlap (as in PyTorch). */
-export function adaptiveAvgPool1d(x: Tensor, size: PerAxis): Tensor {
+export const adaptiveAvgPool1d = operation("adaptiveAvgPool1d", (x: Tensor, size: PerAxis): Tensor => {
   return adaptiveAvgPool("adaptiveAvgPool1d", 1, x, size);
-}
+});
 
 /** As `adaptiveAvgPool1d`, along both of [..., H, W]. */
-export function adaptiveAvgPool2d(x: Tensor, size: PerAxis): Tensor {
+export const adaptiveAvgPool2d = operation("adaptiveAvgPool2d", (x: Tensor, size: PerAxis): Tensor => {
   return adaptiveAvgPool("adaptiveAvgPool2d", 2, x, size);
-}
+});

@@ -1,6 +1,7 @@
 // Axes by name (after einops, Rogozhnikov 2022): a pattern says how they are split, ordered, joined and reduced.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { permute, reshape } from "./movement.ts";
@@ -20,29 +21,35 @@ export type Reducer = keyof typeof reducers;
  * parenthesis on the left, all sizes but one must be given. The pattern is checked at compile time where it is a
  * literal. Throws an ArgumentError for patterns that make no sense, a ShapeError where x does not fit.
  */
-export function rearrange<const P extends string, const S extends AxisSizes = Record<never, number>>(
-  pattern: CheckedPattern<P, keyof S>,
-  x: Tensor,
-  sizes?: S,
-): Tensor {
-  return transform("rearrange", pattern, x, undefined, sizes ?? {});
-}
+export const rearrange = operation(
+  "rearrange",
+  <const P extends string, const S extends AxisSizes = Record<never, number>>(
+    pattern: CheckedPattern<P, keyof S>,
+    x: Tensor,
+    sizes?: S,
+  ): Tensor => {
+    return transform("rearrange", pattern, x, undefined, sizes ?? {});
+  },
+);
 
 /**
  * Like `rearrange`, and axes that are on the left only are reduced:
  * `reduce("b c (h p) (w q) -> b c h w", x, "mean", { p: 2, q: 2 })` is average pooling.
  */
-export function reduce<const P extends string, const S extends AxisSizes = Record<never, number>>(
-  pattern: CheckedPattern<P, keyof S, true>,
-  x: Tensor,
-  reducer: Reducer,
-  sizes?: S,
-): Tensor {
-  if (!Object.hasOwn(reducers, reducer)) {
-    throw new ArgumentError("reduce", `unknown reducer "${reducer}"; there are ${Object.keys(reducers).join(", ")}`);
-  }
-  return transform("reduce", pattern, x, reducer, sizes ?? {});
-}
+export const reduce = operation(
+  "reduce",
+  <const P extends string, const S extends AxisSizes = Record<never, number>>(
+    pattern: CheckedPattern<P, keyof S, true>,
+    x: Tensor,
+    reducer: Reducer,
+    sizes?: S,
+  ): Tensor => {
+    if (!Object.hasOwn(reducers, reducer)) {
+      throw new ArgumentError("reduce", `unknown reducer "${reducer}"; there are ${Object.keys(reducers).join(", ")}`);
+    }
+    return transform("reduce", pattern, x, reducer, sizes ?? {});
+  },
+);
 
 function transform(op: string, pattern: string, x: Tensor, reducer: Reducer | undefined, sizes: AxisSizes): Tensor {
   checkTensor(op, x);

@@ -3,6 +3,7 @@
 import { customGradient } from "../autodiff.ts";
 import { ArgumentError } from "../errors.ts";
 import type { ReduceOp } from "../graph/vocabulary.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, keepAxes, resolveAxes, resolveAxis } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -63,50 +64,50 @@ function checkNotEmpty(op: string, x: Tensor, axis: Axes | undefined): void {
 }
 
 /** Sum; 0 of nothing. bool counts in i32. */
-export function sum(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const sum = operation("sum", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("sum", x);
   return reduce("sum", "sum", asNumber(x), axis, options);
-}
+});
 
 /** Product; 1 of nothing. bool counts in i32. */
-export function prod(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const prod = operation("prod", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("prod", x);
   return reduce("prod", "prod", asNumber(x), axis, options);
-}
+});
 
 /** Largest element; NaN if there is one. Ties share the gradient evenly. Throws an ArgumentError where there is none. */
-export function max(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const max = operation("max", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("max", x);
   checkNotEmpty("max", x, axis);
   return reduce("max", "max", x, axis, options);
-}
+});
 
 /** Smallest element; NaN if there is one. Ties share the gradient evenly. Throws an ArgumentError where there is none. */
-export function min(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const min = operation("min", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("min", x);
   checkNotEmpty("min", x, axis);
   return reduce("min", "min", x, axis, options);
-}
+});
 
 /** Mean, as a float; NaN of nothing. */
-export function mean(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const mean = operation("mean", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("mean", x);
   const value = asFloat(x);
   const count = countOf(x.shape, resolveAxes("mean", axis, x.rank));
   return div(reduce("sum", "mean", value, axis, options), count);
-}
+});
 
 /** Whether any element is true (not zero); false of nothing. */
-export function any(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const any = operation("any", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("any", x);
   return reduce("max", "any", cast(x, "bool"), axis, options);
-}
+});
 
 /** Whether all elements are true (not zero); true of nothing. */
-export function all(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const all = operation("all", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("all", x);
   return reduce("min", "all", cast(x, "bool"), axis, options);
-}
+});
 
 function argExtremum(
   op: "max" | "min",
@@ -141,34 +142,34 @@ function argExtremum(
  * i32 position of the largest element along `axis` (of all elements, flat, when left out): the first of equals, the
  * first NaN if there is one. Throws an ArgumentError where there is none.
  */
-export function argmax(x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor {
+export const argmax = operation("argmax", (x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor => {
   return argExtremum("max", "argmax", x, axis, options);
-}
+});
 
 /** i32 position of the smallest element; see `argmax`. */
-export function argmin(x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor {
+export const argmin = operation("argmin", (x: Tensor, axis?: number, options: ReduceOptions = {}): Tensor => {
   return argExtremum("min", "argmin", x, axis, options);
-}
+});
 
 /** Variance, in two passes (no cancellation); sum of squares over n - correction. NaN where n - correction <= 0. */
-export function variance(x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor {
-  checkTensor("var", x);
+export const variance = operation("variance", (x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor => {
+  checkTensor("variance", x);
   const value = asFloat(x);
   const centred = sub(value, mean(value, axis, { keepDims: true }));
-  const count = countOf(x.shape, resolveAxes("var", axis, x.rank));
+  const count = countOf(x.shape, resolveAxes("variance", axis, x.rank));
   const freedom = Math.max(0, count - (options.correction ?? 1));
-  return div(reduce("sum", "var", square(centred), axis, options), freedom);
-}
+  return div(reduce("sum", "variance", square(centred), axis, options), freedom);
+});
 
 /** Standard deviation: the square root of `variance`. */
-export function std(x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor {
+export const std = operation("std", (x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor => {
   return sqrt(variance(x, axis, options));
-}
+});
 
 const finiteOrZero = (x: Tensor): Tensor => where(isFinite(x), x, 0);
 
 /** log(sum(e^x)) without overflow; -Inf of nothing and of rows that are all -Inf, whose gradient is 0. */
-export function logsumexp(x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor {
+export const logsumexp = operation("logsumexp", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("logsumexp", x);
   const axes = resolveAxes("logsumexp", axis, x.rank);
   // The gradient is softmax(x), written as such: no gradient has to find its way through the maximum.
@@ -187,12 +188,12 @@ export function logsumexp(x: Tensor, axis?: Axes, options: ReduceOptions = {}): 
           x.shape.filter((_, i) => !axes.includes(i)),
         ),
       );
-}
+});
 
 const logPlus = (total: Tensor, shift: Tensor): Tensor => new Tensor(build.add(log(total).node, shift.node));
 
 /** The vector norm of order p over the axes; its gradient at 0 is 0. */
-export function norm(x: Tensor, axis?: Axes, options: NormOptions = {}): Tensor {
+export const norm = operation("norm", (x: Tensor, axis?: Axes, options: NormOptions = {}): Tensor => {
   checkTensor("norm", x);
   const p = options.p ?? 2;
   if (!(p > 0)) throw new ArgumentError("norm", `the order p must be positive, got ${p}`);
@@ -203,4 +204,4 @@ export function norm(x: Tensor, axis?: Axes, options: NormOptions = {}): Tensor 
   const zero = equal(total, 0);
   const safe = where(zero, 1, total);
   return where(zero, 0, p === 2 ? sqrt(safe) : pow(safe, 1 / p));
-}
+});

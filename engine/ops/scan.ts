@@ -2,6 +2,7 @@
 
 import { bodyLeaf, scanNodes } from "../autograd/scan.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { apart, operation } from "../operation.ts";
 import { currentTrace, type Trace, withTrace } from "../runtime/trace.ts";
 import { formatShape, resolveAxis } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -26,43 +27,46 @@ export interface ScanOptions {
  * are kept for the gradient, the rest is computed again. Throws a ShapeError or DTypeError where the state changes shape or dtype, or
  * sequences differ in length.
  */
-export function scan<C extends TensorTree, X extends TensorTree, Y extends TensorTree>(
-  step: (carry: C, x: X) => readonly [carry: C, y: Y],
-  init: C,
-  xs: X,
-  options: ScanOptions = {},
-): [carry: C, ys: Y] {
-  const states = leavesOf("scan", init, "init");
-  const sequences = leavesOf("scan", xs, "xs");
-  const length = lengthOf(sequences, options.length);
-  const carries = states.map((state) => bodyLeaf(state));
-  const elements = sequences.map(({ shape, dtype }) => bodyLeaf({ shape: shape.slice(1), dtype }));
-  const wrap = (node: (typeof carries)[number]): Tensor => new Tensor(node);
-  const [carry, y] = isolated(() => step(withLeaves(init, carries.map(wrap)), withLeaves(xs, elements.map(wrap))));
-  checkCarry(init, carry);
-  const outputs = leavesOf("scan", y, "the output of the step");
-  if (length === 0)
-    return [
-      init,
-      withLeaves(
-        y,
-        outputs.map((out) => filled([0, ...out.shape], out.dtype, 0)),
-      ),
-    ];
-  const nodes = scanNodes(
-    {
-      carries,
-      elements,
-      next: leavesOf("scan", carry, "the state").map((next) => next.node),
-      outputs: outputs.map((out) => out.node),
-      length,
-      reverse: options.reverse === true,
-    },
-    states.map((state) => state.node),
-    sequences.map((sequence) => sequence.node),
-  );
-  return [withLeaves(init, nodes.last.map(wrap)), withLeaves(y, nodes.outputs.map(wrap))];
-}
+export const scan = operation(
+  "scan",
+  <C extends TensorTree, X extends TensorTree, Y extends TensorTree>(
+    step: (carry: C, x: X) => readonly [carry: C, y: Y],
+    init: C,
+    xs: X,
+    options: ScanOptions = {},
+  ): [carry: C, ys: Y] => {
+    const states = leavesOf("scan", init, "init");
+    const sequences = leavesOf("scan", xs, "xs");
+    const length = lengthOf(sequences, options.length);
+    const carries = states.map((state) => bodyLeaf(state));
+    const elements = sequences.map(({ shape, dtype }) => bodyLeaf({ shape: shape.slice(1), dtype }));
+    const wrap = (node: (typeof carries)[number]): Tensor => new Tensor(node);
+    const [carry, y] = isolated(() => step(withLeaves(init, carries.map(wrap)), withLeaves(xs, elements.map(wrap))));
+    checkCarry(init, carry);
+    const outputs = leavesOf("scan", y, "the output of the step");
+    if (length === 0)
+      return [
+        init,
+        withLeaves(
+          y,
+          outputs.map((out) => filled([0, ...out.shape], out.dtype, 0)),
+        ),
+      ];
+    const nodes = scanNodes(
+      {
+        carries,
+        elements,
+        next: leavesOf("scan", carry, "the state").map((next) => next.node),
+        outputs: outputs.map((out) => out.node),
+        length,
+        reverse: options.reverse === true,
+      },
+      states.map((state) => state.node),
+      sequences.map((sequence) => sequence.node),
+    );
+    return [withLeaves(init, nodes.last.map(wrap)), withLeaves(y, nodes.outputs.map(wrap))];
+  },
+);
 
 function lengthOf(sequences: readonly Tensor[], given: number | undefined): number {
   const shapes = sequences.map(({ shape }) => formatShape(shape)).join(", ");
@@ -83,7 +87,7 @@ function lengthOf(sequences: readonly Tensor[], given: number | undefined): numb
 function isolated<T>(step: () => T): T {
   const before = currentTrace()?.updates ?? new Map();
   const trace: Trace = { updates: new Map(before), atEnd: [] };
-  const result = withTrace(trace, step);
+  const result = apart(() => withTrace(trace, step));
   for (const [target, value] of trace.updates) {
     if (before.get(target) === value) continue;
     throw new ArgumentError(
@@ -121,27 +125,26 @@ export interface AssociativeScanOptions {
  * x_0 o x_1 o ... o x_t. `combine` gets parts of any length of the axis and works elementwise along it; it is called
  * O(log n) times, on O(n) elements in all. Throws a ShapeError where the tensors of xs differ along the axis.
  */
-export function associativeScan<X extends TensorTree>(
-  combine: (earlier: X, later: X) => X,
-  xs: X,
-  options: AssociativeScanOptions = {},
-): X {
-  const tensors = leavesOf("associativeScan", xs, "xs");
-  if (tensors.length === 0) throw new ArgumentError("associativeScan", "needs at least one tensor");
-  const axes = tensors.map(({ rank }) => resolveAxis("associativeScan", options.axis ?? 0, rank));
-  const sides = tensors.map(({ shape }, i) => shape[axes[i]]);
-  if (sides.some((side) => side !== sides[0])) {
-    const shapes = tensors.map(({ shape }) => formatShape(shape)).join(", ");
-    throw new ShapeError("associativeScan", `sides along axis ${options.axis ?? 0} differ: ${shapes}`);
-  }
-  const turned = (list: readonly Tensor[]): Tensor[] =>
-    options.reverse === true ? list.map((x, i) => flip(x, axes[i])) : [...list];
-  const join = (earlier: readonly Tensor[], later: readonly Tensor[]): Tensor[] => {
-    const joined = combine(withLeaves(xs, earlier), withLeaves(xs, later));
-    return leavesOf("associativeScan", joined, "the result of combine");
-  };
-  return withLeaves(xs, turned(prefixes(join, turned(tensors), axes)));
-}
+export const associativeScan = operation(
+  "associativeScan",
+  <X extends TensorTree>(combine: (earlier: X, later: X) => X, xs: X, options: AssociativeScanOptions = {}): X => {
+    const tensors = leavesOf("associativeScan", xs, "xs");
+    if (tensors.length === 0) throw new ArgumentError("associativeScan", "needs at least one tensor");
+    const axes = tensors.map(({ rank }) => resolveAxis("associativeScan", options.axis ?? 0, rank));
+    const sides = tensors.map(({ shape }, i) => shape[axes[i]]);
+    if (sides.some((side) => side !== sides[0])) {
+      const shapes = tensors.map(({ shape }) => formatShape(shape)).join(", ");
+      throw new ShapeError("associativeScan", `sides along axis ${options.axis ?? 0} differ: ${shapes}`);
+    }
+    const turned = (list: readonly Tensor[]): Tensor[] =>
+      options.reverse === true ? list.map((x, i) => flip(x, axes[i])) : [...list];
+    const join = (earlier: readonly Tensor[], later: readonly Tensor[]): Tensor[] => {
+      const joined = apart(() => combine(withLeaves(xs, earlier), withLeaves(xs, later)));
+      return leavesOf("associativeScan", joined, "the result of combine");
+    };
+    return withLeaves(xs, turned(prefixes(join, turned(tensors), axes)));
+  },
+);
 
 /** Prefixes of pairs of neighbours first; they are every second result, and give the others by one more step. */
 function prefixes(

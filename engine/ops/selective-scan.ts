@@ -2,6 +2,7 @@
 
 import { composedSelectiveScan, type Discretisation, selectiveSecondOrder } from "../autograd/selective.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -42,28 +43,31 @@ export interface SelectiveScanResult {
  * A [d, n], B and C [b, t, n]. The states of all steps, [b, t, d, n], are never stored; the gradient computes them again
  * by chunks. Throws a ShapeError that names all shapes, a DTypeError where dtypes are not one float type.
  */
-export function selectiveScan(
-  u: Tensor,
-  delta: Tensor,
-  A: Tensor,
-  B: Tensor,
-  C: Tensor,
-  options: SelectiveScanOptions = {},
-): SelectiveScanResult {
-  const { D, z, deltaBias } = options;
-  const given = { u, delta, A, B, C, ...named({ D, z, h0: options.h0, deltaBias }) };
-  for (const [name, x] of Object.entries(given)) checkTensor("selectiveScan", x, name);
-  check(given);
-  const shifted = deltaBias === undefined ? delta : add(delta, deltaBias);
-  const steps = options.softplus === true ? softplus(shifted) : shifted;
-  const [batch, , channels] = u.shape;
-  const h0 = options.h0 ?? filled([batch, channels, A.shape[1]], u.dtype, 0);
-  const turned = (x: Tensor): Tensor => (options.reverse === true ? flip(x, 1) : x);
-  const inputs = [turned(u), turned(steps), A, turned(B), turned(C), h0];
-  const { y, state } = core(inputs, options.discretisation ?? "euler");
-  const skipped = D === undefined ? turned(y) : add(turned(y), mul(u, D));
-  return { y: z === undefined ? skipped : mul(skipped, silu(z)), state };
-}
+export const selectiveScan = operation(
+  "selectiveScan",
+  (
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    options: SelectiveScanOptions = {},
+  ): SelectiveScanResult => {
+    const { D, z, deltaBias } = options;
+    const given = { u, delta, A, B, C, ...named({ D, z, h0: options.h0, deltaBias }) };
+    for (const [name, x] of Object.entries(given)) checkTensor("selectiveScan", x, name);
+    check(given);
+    const shifted = deltaBias === undefined ? delta : add(delta, deltaBias);
+    const steps = options.softplus === true ? softplus(shifted) : shifted;
+    const [batch, , channels] = u.shape;
+    const h0 = options.h0 ?? filled([batch, channels, A.shape[1]], u.dtype, 0);
+    const turned = (x: Tensor): Tensor => (options.reverse === true ? flip(x, 1) : x);
+    const inputs = [turned(u), turned(steps), A, turned(B), turned(C), h0];
+    const { y, state } = core(inputs, options.discretisation ?? "euler");
+    const skipped = D === undefined ? turned(y) : add(turned(y), mul(u, D));
+    return { y: z === undefined ? skipped : mul(skipped, silu(z)), state };
+  },
+);
 
 function core(inputs: readonly Tensor[], rule: Discretisation): SelectiveScanResult {
   const nodes = inputs.map((x) => x.node);

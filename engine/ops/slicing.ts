@@ -1,6 +1,7 @@
 // Parts of tensors: slices, padding, splitting. NumPy's conventions for positions.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, resolveAxis } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -64,7 +65,7 @@ function planAxis(item: AxisSlice, axis: number, x: Tensor): Plan {
  * from the end; [start, stop) is cut off at the ends as in NumPy; an index out of range throws a ShapeError.
  * `x.slice([0, [1, 3], null, { step: -1 }])` is NumPy's `x[0, 1:3, :, ::-1]`.
  */
-export function slice(x: Tensor, ranges: readonly AxisSlice[]): Tensor {
+export const slice = operation("slice", (x: Tensor, ranges: readonly AxisSlice[]): Tensor => {
   checkTensor("slice", x);
   if (ranges.length > x.rank) {
     throw new ShapeError("slice", `${ranges.length} ranges for ${x.rank} axes of ${formatShape(x.shape)}`);
@@ -78,7 +79,7 @@ export function slice(x: Tensor, ranges: readonly AxisSlice[]): Tensor {
   const reversed = plans.flatMap((plan, axis) => (plan.reversed ? [axis] : []));
   const kept = part.shape.filter((_, axis) => !plans[axis].dropped);
   return reshape(flip(part, reversed), kept);
-}
+});
 
 const sliceAxis = (x: Tensor, axis: number, item: AxisSlice): Tensor =>
   slice(
@@ -87,7 +88,7 @@ const sliceAxis = (x: Tensor, axis: number, item: AxisSlice): Tensor =>
   );
 
 /** `length` elements of an axis from `start` on. Throws a ShapeError where they are not all there. */
-export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
+export const narrow = operation("narrow", (x: Tensor, axis: number, start: number, length: number): Tensor => {
   checkTensor("narrow", x);
   const at = resolveAxis("narrow", axis, x.rank);
   const begin = start < 0 ? start + x.shape[at] : start;
@@ -98,45 +99,48 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
     );
   }
   return sliceAxis(x, at, [begin, begin + length]);
-}
+});
 
 /** Position `index` of an axis, which disappears. */
-export function select(x: Tensor, axis: number, index: number): Tensor {
+export const select = operation("select", (x: Tensor, axis: number, index: number): Tensor => {
   checkTensor("select", x);
   return sliceAxis(x, resolveAxis("select", axis, x.rank), index);
-}
+});
 
 /** x with widths[i] = [before, after] elements of `value` added to axis i; negative widths crop. */
-export function pad(x: Tensor, widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor {
-  checkTensor("pad", x);
-  if (widths.length !== x.rank) {
-    throw new ShapeError("pad", `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`);
-  }
-  const bad = widths.flat().find((width) => !Number.isInteger(width));
-  if (bad !== undefined) throw new ArgumentError("pad", `widths must be whole numbers, got ${bad}`);
-  const over = widths.findIndex(([before, after], i) => x.shape[i] + Math.min(before, 0) + Math.min(after, 0) < 0);
-  if (over >= 0) throw new ShapeError("pad", `crops more than there is of axis ${over} of ${formatShape(x.shape)}`);
-  const cropped = slice(
-    x,
-    widths.map(([before, after], i) => [Math.max(0, -before), x.shape[i] - Math.max(0, -after)] as const),
-  );
-  const [lo, hi] = [0, 1].map((end) => widths.map((width) => Math.max(0, width[end])));
-  if ([...lo, ...hi].every((width) => width === 0)) return cropped;
-  return new Tensor(build.apply("pad", [cropped.node], { lo, hi, value }));
-}
+export const pad = operation(
+  "pad",
+  (x: Tensor, widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor => {
+    checkTensor("pad", x);
+    if (widths.length !== x.rank) {
+      throw new ShapeError("pad", `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`);
+    }
+    const bad = widths.flat().find((width) => !Number.isInteger(width));
+    if (bad !== undefined) throw new ArgumentError("pad", `widths must be whole numbers, got ${bad}`);
+    const over = widths.findIndex(([before, after], i) => x.shape[i] + Math.min(before, 0) + Math.min(after, 0) < 0);
+    if (over >= 0) throw new ShapeError("pad", `crops more than there is of axis ${over} of ${formatShape(x.shape)}`);
+    const cropped = slice(
+      x,
+      widths.map(([before, after], i) => [Math.max(0, -before), x.shape[i] - Math.max(0, -after)] as const),
+    );
+    const [lo, hi] = [0, 1].map((end) => widths.map((width) => Math.max(0, width[end])));
+    if ([...lo, ...hi].every((width) => width === 0)) return cropped;
+    return new Tensor(build.apply("pad", [cropped.node], { lo, hi, value }));
+  },
+);
 
 /** Elements moved by `shift` along an axis; those pushed off the end come back at the start. */
-export function roll(x: Tensor, shift: number, axis: number): Tensor {
+export const roll = operation("roll", (x: Tensor, shift: number, axis: number): Tensor => {
   checkTensor("roll", x);
   const at = resolveAxis("roll", axis, x.rank);
   if (!Number.isInteger(shift)) throw new ArgumentError("roll", `the shift must be a whole number, got ${shift}`);
   const side = x.shape[at];
   const by = side === 0 ? 0 : ((shift % side) + side) % side;
   return by === 0 ? x : concat([sliceAxis(x, at, [side - by, side]), sliceAxis(x, at, [0, side - by])], at);
-}
+});
 
 /** Pieces along an axis: of one size (the last may be smaller), or of the given sizes, which must add up. */
-export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+export const split = operation("split", (x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] => {
   checkTensor("split", x);
   const at = resolveAxis("split", axis, x.rank);
   const side = x.shape[at];
@@ -159,12 +163,12 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
     start += size;
     return piece;
   });
-}
+});
 
 /** `count` pieces along an axis, of equal size but for the last (fewer where there is not enough), as PyTorch. */
-export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
+export const chunk = operation("chunk", (x: Tensor, count: number, axis = 0): Tensor[] => {
   checkTensor("chunk", x);
   if (!Number.isInteger(count) || count < 1) throw new ArgumentError("chunk", `count must be positive, got ${count}`);
   const side = x.shape[resolveAxis("chunk", axis, x.rank)];
   return split(x, Math.max(1, Math.ceil(side / count)), axis);
-}
+});

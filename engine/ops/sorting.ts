@@ -1,6 +1,7 @@
 // Order along an axis. All of it is one primitive, a stable argsort; values follow by gathering, gradients with them.
 
 import { ArgumentError } from "../errors.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, resolveAxis } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -20,11 +21,11 @@ export interface Sorted {
 }
 
 /** i32 positions that put x in order along `axis`. Stable (equals keep their order); NaN comes last in both directions. */
-export function argsort(x: Tensor, axis = -1, options: SortOptions = {}): Tensor {
+export const argsort = operation("argsort", (x: Tensor, axis = -1, options: SortOptions = {}): Tensor => {
   checkTensor("argsort", x);
   const at = resolveAxis("argsort", axis, x.rank);
   return firstInOrder(x, at, x.shape[at], options.descending === true);
-}
+});
 
 /** The first `kept` positions of the order along an axis. */
 function firstInOrder(x: Tensor, axis: number, kept: number, descending: boolean): Tensor {
@@ -33,11 +34,11 @@ function firstInOrder(x: Tensor, axis: number, kept: number, descending: boolean
 }
 
 /** x in order along `axis`, and where each value was. Stable; NaN comes last in both directions. */
-export function sort(x: Tensor, axis = -1, options: SortOptions = {}): Sorted {
+export const sort = operation("sort", (x: Tensor, axis = -1, options: SortOptions = {}): Sorted => {
   checkTensor("sort", x);
   const indices = argsort(x, axis, options);
   return { values: takeAlongAxis(x, indices, axis), indices };
-}
+});
 
 export interface TopkOptions {
   /** Default true; false: the k smallest. */
@@ -48,7 +49,7 @@ export interface TopkOptions {
  * The k largest (or smallest) along `axis`, best first, and where they are (i32). Among equals the first wins; NaN
  * comes last. Throws an ArgumentError for k beyond the axis.
  */
-export function topk(x: Tensor, k: number, axis = -1, options: TopkOptions = {}): Sorted {
+export const topk = operation("topk", (x: Tensor, k: number, axis = -1, options: TopkOptions = {}): Sorted => {
   checkTensor("topk", x);
   const at = resolveAxis("topk", axis, x.rank);
   if (!Number.isInteger(k) || k < 0 || k > x.shape[at]) {
@@ -59,4 +60,4 @@ export function topk(x: Tensor, k: number, axis = -1, options: TopkOptions = {})
   }
   const indices = firstInOrder(x, at, k, options.largest ?? true);
   return { values: takeAlongAxis(x, indices, at), indices };
-}
+});

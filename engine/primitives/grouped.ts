@@ -2,7 +2,8 @@
 // gradient, so that derivatives of any order stay among them.
 
 import { DTypeError, ShapeError } from "../errors.ts";
-import type { Node } from "../graph/node.ts";
+import type { Attrs, Node } from "../graph/node.ts";
+import { operationOf } from "../operation.ts";
 import { checkShape, formatShape } from "../shape.ts";
 import { transpose } from "./indexing.ts";
 import type { Build, Row } from "./row.ts";
@@ -26,26 +27,29 @@ function refuse(inputs: readonly Node[], why: string): never {
 }
 
 /** What is wrong with an offset that is below the one before it (or 0), or beyond the number of rows: `bound`. */
-export const offsetError = (offset: number, bound: number): ShapeError =>
+export const offsetError = (source: string, offset: number, bound: number): ShapeError =>
   new ShapeError(
-    "groupedMatmul",
+    operationOf(source),
     offset < bound
       ? `offsets must ascend from 0 on, got ${offset} after ${bound}`
       : `offset ${offset} is beyond the ${bound} rows`,
   );
 
 /** Throws unless offsets ascend within the rows. */
-export function checkOffsets(offsets: ArrayLike<number>, rows: number): void {
+export function checkOffsets(source: string, offsets: ArrayLike<number>, rows: number): void {
   let before = 0;
   for (let g = 0; g < offsets.length; g++) {
-    if (offsets[g] < before) throw offsetError(offsets[g], before);
-    if (offsets[g] > rows) throw offsetError(offsets[g], rows);
+    if (offsets[g] < before) throw offsetError(source, offsets[g], before);
     before = offsets[g];
   }
+  if (before > rows) throw offsetError(source, before, rows);
 }
 
-const product = (b: Build, x: Node, w: Node, offsets: Node): Node => b.apply("groupedContract", [x, w, offsets], {});
-const outer = (b: Build, x: Node, y: Node, offsets: Node): Node => b.apply("groupedOuter", [x, y, offsets], {});
+type Source = Attrs["groupedContract"];
+const product = (b: Build, x: Node, w: Node, offsets: Node, source: Source): Node =>
+  b.apply("groupedContract", [x, w, offsets], source);
+const outer = (b: Build, x: Node, y: Node, offsets: Node, source: Source): Node =>
+  b.apply("groupedOuter", [x, y, offsets], source);
 
 export const grouped: { readonly [P in GroupedOp]: Row<P> } = {
   groupedContract: {
@@ -57,7 +61,11 @@ export const grouped: { readonly [P in GroupedOp]: Row<P> } = {
       return checkShape("groupedMatmul", [x[0], w[2]]);
     },
     dtype: ([x, w, offsets]) => checkDTypes(x, w, offsets),
-    vjp: (b, g, _y, [x, w, offsets]) => [product(b, g, transpose(b, w), offsets), outer(b, x, g, offsets), undefined],
+    vjp: (b, g, { attrs }, [x, w, offsets]) => [
+      product(b, g, transpose(b, w), offsets, attrs),
+      outer(b, x, g, offsets, attrs),
+      undefined,
+    ],
   },
   groupedOuter: {
     shape: (inputs) => {
@@ -67,6 +75,10 @@ export const grouped: { readonly [P in GroupedOp]: Row<P> } = {
       return checkShape("groupedMatmul", [offsets[0] - 1, x[1], y[1]]);
     },
     dtype: ([x, y, offsets]) => checkDTypes(x, y, offsets),
-    vjp: (b, g, _y, [x, y, offsets]) => [product(b, y, transpose(b, g), offsets), product(b, x, g, offsets), undefined],
+    vjp: (b, g, { attrs }, [x, y, offsets]) => [
+      product(b, y, transpose(b, g), offsets, attrs),
+      product(b, x, g, offsets, attrs),
+      undefined,
+    ],
   },
 };

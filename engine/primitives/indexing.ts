@@ -3,6 +3,7 @@
 import { isFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { Node } from "../graph/node.ts";
+import type { IndexSource } from "../operation.ts";
 import { checkShape, formatShape, sameShape } from "../shape.ts";
 import type { Build, Row } from "./row.ts";
 
@@ -32,14 +33,24 @@ function checkAlong(op: string, x: Node, index: Node, axis: number): void {
 }
 
 /** The gradient of a gather: every element of g added where it was read. */
-function spread(b: Build, g: Node, x: Node, index: Node, axis: number): Node {
+function spread(b: Build, g: Node, x: Node, index: Node, attrs: IndexSource): Node {
+  const { axis } = attrs;
   // One index per row (labels, chosen experts): a comparison with the position, which fuses with its neighbours.
   if (index.shape[axis] === 1) {
     const along = (v: Node): Node => b.apply("expand", [v], { shape: x.shape });
     const chosen = b.equal(b.apply("iota", [], { shape: x.shape, axis }), along(index));
     return b.where(chosen, along(g), b.fill(x, 0));
   }
-  return b.apply("scatterAdd", [b.fill(x, 0), index, g], { axis });
+  return b.apply("scatterAdd", [b.fill(x, 0), index, g], attrs);
+}
+
+/** A position that is not there. */
+export function indexError({ source, axis }: IndexSource, index: number, length: number): ShapeError {
+  const [op, argument] = source.split(" ");
+  return new ShapeError(
+    op,
+    `index ${index} is out of range for axis ${axis} of length ${length} (argument ${argument})`,
+  );
 }
 
 const leaf = "a leaf: gradients end here";
@@ -80,7 +91,7 @@ export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
       checkIndex("gather", index);
       return x.dtype;
     },
-    vjp: (b, g, y, [x, index]) => [isFloat(x.dtype) ? spread(b, g, x, index, y.attrs.axis) : undefined, undefined],
+    vjp: (b, g, y, [x, index]) => [isFloat(x.dtype) ? spread(b, g, x, index, y.attrs) : undefined, undefined],
   },
   scatterAdd: {
     shape: ([x, index, updates], { axis }) => {

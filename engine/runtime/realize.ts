@@ -5,6 +5,7 @@ import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { Storage } from "../graph/storage.ts";
 import { topological, valueInputs } from "../graph/traverse.ts";
+import { apart } from "../operation.ts";
 import { sizeOf } from "../shape.ts";
 import { backend } from "./backend.ts";
 import { programCache } from "./cache.ts";
@@ -78,7 +79,7 @@ export function realize(nodes: readonly Node[]): void | Promise<void> {
   const pending = [...new Set(nodes)].filter((node) => node.storage === undefined);
   const graph = cutGraph(pending);
   const outputs = pending.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
-  const done = executableOf(graph).run(inputStorages(graph), outputs);
+  const done = apart(() => executableOf(graph).run(inputStorages(graph), outputs));
   for (const [i, node] of pending.entries()) node.realizeAs(outputs[i]);
   return done;
 }

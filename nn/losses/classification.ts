@@ -7,6 +7,7 @@ import {
   gather,
   isFloat,
   logSoftmax,
+  operation,
   ShapeError,
   sameShape,
   type Tensor,
@@ -31,7 +32,9 @@ export interface CrossEntropyOptions {
  * @param targets [...] i32, each in [0, C) or `ignoreIndex`; or [..., C] probabilities of logits' dtype
  * @throws ShapeError, DTypeError, ArgumentError
  */
-export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+export const crossEntropy = operation("crossEntropy", entropyOf, "targets");
+
+function entropyOf(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight, labelSmoothing = 0 } = options;
   const { shape } = logits;
   const soft = isFloat(targets.dtype) && sameShape(shape, targets.shape);

@@ -179,9 +179,9 @@ const special: readonly (Mutation & { readonly only: readonly Op[] })[] = [
     mutate:
       () =>
       (b, g, node, [x, index]) => {
-        const { axis } = (node as Node<"gather">).attrs;
-        const once = b.apply("scatterAdd", [b.fill(x, 0), index, b.fill(g, 1)], { axis });
-        const sums = b.apply("scatterAdd", [b.fill(x, 0), index, g], { axis });
+        const { attrs } = node as Node<"gather">;
+        const once = b.apply("scatterAdd", [b.fill(x, 0), index, b.fill(g, 1)], attrs);
+        const sums = b.apply("scatterAdd", [b.fill(x, 0), index, g], attrs);
         return [b.div(sums, b.maximum(once, b.fill(once, 1))), undefined];
       },
   },

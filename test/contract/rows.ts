@@ -206,8 +206,12 @@ export const rows: Table = {
   recurrence: scanned(2, (axis, reverse, lag) => (a, b) => build.apply("recurrence", [a, b], { axis, reverse, lag })),
   cumsum: scanned(1, (axis, reverse) => (x) => build.apply("cumsum", [x], { axis, reverse })),
   cummax: scanned(1, (axis, reverse) => (x) => build.apply("cummax", [x], { axis, reverse })),
-  groupedContract: pair([5, 3], [2, 3, 2], (x, w) => build.apply("groupedContract", [x, w, bounds()], {})),
-  groupedOuter: pair([5, 3], [5, 2], (x, y) => build.apply("groupedOuter", [x, y, bounds()], {})),
+  groupedContract: pair([5, 3], [2, 3, 2], (x, w) =>
+    build.apply("groupedContract", [x, w, bounds()], { source: "groupedMatmul offsets" }),
+  ),
+  groupedOuter: pair([5, 3], [5, 2], (x, y) =>
+    build.apply("groupedOuter", [x, y, bounds()], { source: "groupedMatmul offsets" }),
+  ),
   scan: fc.tuple(fc.boolean(), sides(1, 3)).map(([reverse, length]) => [
     [
       [[2], "real"],
@@ -226,8 +230,10 @@ export const rows: Table = {
   ]),
   selectiveScan: selectiveSample,
   selectiveScanGrad: selectiveSample,
-  gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1 })),
-  scatterAdd: indexed((x, index, more) => build.apply("scatterAdd", [x, index, more], { axis: 1 })),
+  gather: indexed((x, index) => build.apply("gather", [x, index], { axis: 1, source: "gather index" })),
+  scatterAdd: indexed((x, index, more) =>
+    build.apply("scatterAdd", [x, index, more], { axis: 1, source: "scatterAdd index" }),
+  ),
 };
 
 /** Checks the derivatives of a row on its samples: throws a GradientError at the first that is wrong. */

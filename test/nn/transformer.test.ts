@@ -103,7 +103,7 @@ test("a decoder with tied embeddings writes with its caches what it would write 
 
 test("a cache that is full says so, in a compiled step too", () => {
   const attention = new nn.MultiHeadAttention(2, { heads: 1, causal: true });
-  const full = /index 2 is out of range for an axis of 2/;
+  const full = /index 2 is out of range for axis 0 of length 2/;
   for (const wrap of [(fn: (x: Tensor) => Tensor) => fn, (fn: (x: Tensor) => Tensor) => compile(fn)]) {
     const cache = new nn.KVCache({ batch: 1, heads: 1, capacity: 2, size: 2 });
     const step = wrap((x) => attention.forward(x, { cache }));

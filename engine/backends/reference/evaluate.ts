@@ -1,10 +1,11 @@
 // One naive evaluator per primitive. Plain loops over indices: slow, and easy to believe.
 
 import { roundTo } from "../../dtype.ts";
-import { ShapeError } from "../../errors.ts";
 import type { Attrs, Node, Op } from "../../graph/node.ts";
 import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../../graph/vocabulary.ts";
+import type { IndexSource } from "../../operation.ts";
 import { integerScalar, primitives, reduceIdentity, resultsOf, selectiveSizes } from "../../primitives/index.ts";
+import { indexError } from "../../primitives/indexing.ts";
 import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
 import { groupedContract, groupedOuter } from "./grouped.ts";
@@ -89,8 +90,8 @@ function move(
   return result;
 }
 
-function checkedIndex(op: string, at: number, bound: number): number {
-  if (at < 0 || at >= bound) throw new ShapeError(op, `index ${at} is out of range for an axis of ${bound}`);
+function checkedIndex(source: IndexSource, at: number, bound: number): number {
+  if (at < 0 || at >= bound) throw indexError(source, at, bound);
   return at;
 }
 
@@ -162,18 +163,22 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     }
     return result;
   },
-  groupedContract: (node, [x, w, offsets]) => groupedContract(x, w, offsets, node.shape, node.inputs[0].shape[1]),
-  groupedOuter: (node, [x, y, offsets]) => groupedOuter(x, y, offsets, node.shape, node.inputs[0].shape[0]),
-  gather: (node, [x, at], { axis }) => {
+  groupedContract: (node, [x, w, offsets], { source }) =>
+    groupedContract(source, x, w, offsets, node.shape, node.inputs[0].shape[1]),
+  groupedOuter: (node, [x, y, offsets], { source }) =>
+    groupedOuter(source, x, y, offsets, node.shape, node.inputs[0].shape[0]),
+  gather: (node, [x, at], attrs) => {
+    const { axis } = attrs;
     const side = node.inputs[0].shape[axis];
     let flat = 0;
-    return move(node, x, (index) => index.with(axis, checkedIndex("gather", at[flat++], side)));
+    return move(node, x, (index) => index.with(axis, checkedIndex(attrs, at[flat++], side)));
   },
-  scatterAdd: (node, [x, at, updates], { axis }) => {
+  scatterAdd: (node, [x, at, updates], attrs) => {
+    const { axis } = attrs;
     const result = Float64Array.from(x);
     const strides = contiguousStrides(node.shape);
     forEachIndex(node.inputs[1].shape, (index, flat) => {
-      const row = checkedIndex("scatterAdd", at[flat], node.shape[axis]);
+      const row = checkedIndex(attrs, at[flat], node.shape[axis]);
       const to = dot(index.with(axis, row), strides);
       result[to] = node.dtype === "i32" ? (result[to] + updates[flat]) | 0 : result[to] + updates[flat];
     });

@@ -6,9 +6,16 @@ import type { Shape } from "../../shape.ts";
 type Values = Float64Array;
 
 /** [R, K] x [G, K, N] -> [R, N]: row r times the matrix of its group; 0 where it has none. */
-export function groupedContract(x: Values, w: Values, offsets: Values, shape: Shape, k: number): Values {
+export function groupedContract(
+  source: string,
+  x: Values,
+  w: Values,
+  offsets: Values,
+  shape: Shape,
+  k: number,
+): Values {
   const [rows, n] = shape;
-  checkOffsets(offsets, rows);
+  checkOffsets(source, offsets, rows);
   const out = new Float64Array(rows * n);
   for (let g = 0; g + 1 < offsets.length; g++) {
     for (let r = offsets[g]; r < offsets[g + 1]; r++) {
@@ -23,9 +30,16 @@ export function groupedContract(x: Values, w: Values, offsets: Values, shape: Sh
 }
 
 /** [R, K] x [R, N] -> [G, K, N]: the sum of the outer products of each group's rows. */
-export function groupedOuter(x: Values, y: Values, offsets: Values, shape: Shape, rows: number): Values {
+export function groupedOuter(
+  source: string,
+  x: Values,
+  y: Values,
+  offsets: Values,
+  shape: Shape,
+  rows: number,
+): Values {
   const [groups, k, n] = shape;
-  checkOffsets(offsets, rows);
+  checkOffsets(source, offsets, rows);
   const out = new Float64Array(groups * k * n);
   for (let g = 0; g < groups; g++) {
     for (let r = offsets[g]; r < offsets[g + 1]; r++) {

@@ -2,8 +2,8 @@
 // addresses worked out now. Nothing is decided when it runs.
 
 import type { Kernel, Program, RepeatKernel } from "../../compile/ir.ts";
-import { ShapeError } from "../../errors.ts";
 import { offsetError } from "../../primitives/grouped.ts";
+import { indexError } from "../../primitives/indexing.ts";
 import type { FunctionBuilder } from "./assembler/asm.ts";
 import { checksOf } from "./checks.ts";
 import { Driver, type EmittedKernel } from "./driver.ts";
@@ -19,7 +19,7 @@ import { emitSelective, selectiveUnits, selectiveWork } from "./scans/selective.
 import { schedule } from "./schedule.ts";
 import { emitBarrier } from "./threads/barrier.ts";
 import { mainMayWait } from "./threads/host.ts";
-import { Env } from "./vector/env.ts";
+import { Env, type Failure } from "./vector/env.ts";
 
 /** A program that is ready to run in a heap. */
 export interface Instance {
@@ -82,7 +82,7 @@ export function instantiate(heap: Heap, program: Program, splitFrom?: number): I
     slots,
     run(...args) {
       start(...args);
-      checkErrors(heap, emitter.kernels);
+      checkErrors(heap, env.failures);
     },
   };
 }
@@ -94,27 +94,21 @@ const [thread, arena, table] = [0, 2, 3];
 const roundUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Throws for an index that a kernel found out of range. */
-function checkErrors(heap: Heap, kernels: readonly Kernel[]): void {
+function checkErrors(heap: Heap, failures: readonly Failure[]): void {
   const record = heap.words;
   const at = errorAddress / 4;
   if (record[at] === 0) return;
-  const kernel = kernels[record[at] - 1];
-  const [value, bound] = [record[at + 1], record[at + 2]];
+  const failure = failures[record[at] - 1];
   record[at] = 0;
-  throw kernel.kind === "grouped"
-    ? offsetError(value, bound)
-    : new ShapeError(
-        kernel.kind === "scatter" ? "scatterAdd" : "gather",
-        `index ${value} is out of range for an axis of ${bound}`,
-      );
+  const [value, bound] = [record[at + 1], record[at + 2]];
+  throw typeof failure === "string" ? offsetError(failure, value, bound) : indexError(failure, value, bound);
 }
 
 const product = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
 
-/** Emits kernels, those of bodies too, and numbers them. */
+/** Emits kernels, those of bodies too. */
 class KernelEmitter {
-  /** By number. */
-  readonly kernels: Kernel[] = [];
+  private emitted = 0;
   private readonly env: Env;
   private readonly barrier: number | undefined;
   private readonly splitFrom: number | undefined;
@@ -127,7 +121,7 @@ class KernelEmitter {
 
   emit(kernel: Kernel): EmittedKernel {
     const { env, barrier } = this;
-    const id = this.kernels.push(kernel) - 1;
+    const id = this.emitted++;
     if (kernel.kind === "repeat") {
       const kernels = kernel.body.kernels.map((inner) => this.emit(inner));
       const calls = schedule(kernel.body, kernels, this.splitFrom);
@@ -150,7 +144,7 @@ function emitKernel(
     case "loop": {
       const instrs = kernel.stages.reduce((n, stage) => n + stage.instrs.length, 0);
       return {
-        index: emitLoop(env, kernel, name, id),
+        index: emitLoop(env, kernel, name),
         units: loopUnits(kernel),
         work: product(kernel.axes) * instrs * 2,
       };
@@ -168,14 +162,16 @@ function emitKernel(
       const scratch = (f: FunctionBuilder) => f.globalGet(env.scratchGlobal);
       env.needScratch(groupedScratchBytes(kernel, env));
       return {
-        index: emitGroupedKernel(env.module, kernel, { fma: env.fma, scratch }, id),
+        index: emitGroupedKernel(env.module, kernel, { fma: env.fma, scratch }, (f, offset, bound) =>
+          env.report(f, kernel.source, offset, bound),
+        ),
         units: groupedUnits(kernel, env),
         work: (kernel.m * kernel.n * kernel.k) / 8,
       };
     }
     case "scatter":
       return {
-        index: emitScatter(env, kernel, name, id),
+        index: emitScatter(env, kernel, name),
         units: scatterUnits(kernel),
         work: kernel.outer * kernel.count * kernel.inner * 8,
       };

@@ -100,7 +100,7 @@ describe("through tensors", () => {
     const x = tensor([1, 2, 3]);
     expect(() => gather(x, 0, tensor([0, 12], { dtype: "i32" })).dataSync()).toThrow(ShapeError);
     expect(() => gather(x, 0, tensor([0, 12], { dtype: "i32" })).dataSync()).toThrow(
-      "index 12 is out of range for an axis of 3",
+      "index 12 is out of range for axis 0 of length 3",
     );
     expect(Array.from(gather(x, 0, tensor([2, 0], { dtype: "i32" })).dataSync())).toEqual([3, 1]);
   });

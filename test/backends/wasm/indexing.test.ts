@@ -8,6 +8,7 @@ import { type DType, hostArray } from "../../../engine/dtype.ts";
 import { interpretKernel } from "../../support/interpret.ts";
 import { runKernel, takeError } from "./kernel-harness.ts";
 
+const source = { source: "gather index", axis: 0 };
 const dtypes = ["f32", "f64", "i32", "bool"] as const;
 const side = fc.integer({ min: 0, max: 9 });
 
@@ -78,6 +79,7 @@ describe("wasm scatterAdd", () => {
   const make = ({ dtype, outer, bound, count, inner, alike, seed }: Problem) => {
     const kernel: ScatterKernel = {
       kind: "scatter",
+      source,
       dtype,
       outer,
       bound,
@@ -139,7 +141,7 @@ describe("wasm gather", () => {
           over: "row",
           instrs: [
             { op: "load", dtype: "i32", arg: 0, access: index, fill: 0 },
-            { op: "gather", dtype: "f32", arg: 1, access: table, index: 0, stride: columns, bound },
+            { op: "gather", dtype: "f32", arg: 1, access: table, index: 0, stride: columns, bound, source },
           ],
           stores: [{ arg: 2, access: identityAccess(axes), value: 1 }],
           folds: [],

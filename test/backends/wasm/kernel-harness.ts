@@ -51,11 +51,11 @@ export function compileKernel(kernel: Testable, fma?: boolean): Emitted {
 function emit(env: Env, kernel: Testable): { readonly index: number; readonly units: number } {
   switch (kernel.kind) {
     case "loop":
-      return { index: emitLoop(env, kernel, "loop", 0), units: loopUnits(kernel) };
+      return { index: emitLoop(env, kernel, "loop"), units: loopUnits(kernel) };
     case "scan":
       return { index: emitScan(env, kernel, "scan"), units: scanUnits(kernel) };
     case "scatter":
-      return { index: emitScatter(env, kernel, "scatter", 0), units: scatterUnits(kernel) };
+      return { index: emitScatter(env, kernel, "scatter"), units: scatterUnits(kernel) };
     case "sort":
       return { index: emitSort(env, kernel, "sort"), units: sortUnits(kernel) };
   }

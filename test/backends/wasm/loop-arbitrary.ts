@@ -149,7 +149,16 @@ class KernelDraft {
     access = [{ ...access[0], offset: access[0].offset - low }];
     length = high - low + 1 + stride * (bound - 1);
     const table = this.argument("read", drawData(draw, dtype, length), dtype);
-    instrs.push({ op: "gather", dtype, arg: table, access, index: instrs.length - 1, stride, bound });
+    instrs.push({
+      op: "gather",
+      dtype,
+      arg: table,
+      access,
+      index: instrs.length - 1,
+      stride,
+      bound,
+      source: { source: "gather index", axis: 0 },
+    });
   }
 
   /** One operation on values already there, of a kind that is exact on small whole numbers. */

@@ -58,14 +58,14 @@ describe("a model", () => {
     const ids = tensor([[1, 2]], { dtype: "i32" });
     expect(() => model.forward(ids, { caches: model.cache(1, 4).slice(1) })).toThrow("needs 2 caches, got 1");
     expect(() => model.forward(tensor([[1, 9]], { dtype: "i32" })).dataSync()).toThrow(
-      /index 9 is out of range for an axis of 7/,
+      /index 9 is out of range for axis 0 of length 7/,
     );
     expect(() => new TransformerLM({ ...tiny, learnedPositions: 1 }).forward(ids)).toThrow(
       /LearnedPositions: takes .*T <= 1/,
     );
     const caches = model.cache(1, 2);
     model.forward(ids, { caches }).dataSync();
-    expect(() => model.forward(ids, { caches }).dataSync()).toThrow(/index 2 is out of range for an axis of 2/);
+    expect(() => model.forward(ids, { caches }).dataSync()).toThrow(/index 2 is out of range for axis 0 of length 2/);
   });
 
   test("has a positive limit", () => {

@@ -2,7 +2,6 @@
 
 import type { MatrixAccess } from "../../../compile/ir.ts";
 import type { FunctionBuilder, ModuleBuilder } from "../assembler/asm.ts";
-import { errorAddress } from "../memory/heap.ts";
 import { emitRange, type GemmEnv, scratchBytes } from "./drive.ts";
 import { fullTile } from "./kernel.ts";
 import { lanesOf } from "./lanes.ts";
@@ -96,26 +95,20 @@ export function emitGrouped(module: ModuleBuilder, product: GroupedProduct, env:
   });
 }
 
-/**
- * As `emitGrouped`, for the kernel numbered `id` of a program: offsets that do not ascend within the sorted axis are
- * recorded as an error of the run.
- */
-export function emitGroupedKernel(module: ModuleBuilder, product: GroupedProduct, env: GemmEnv, id: number): number {
+/** Emits the record of an offset that is wrong, and the bound it violates. */
+type Report = (f: FunctionBuilder, offset: () => void, bound: () => void) => void;
+
+/** As `emitGrouped`; offsets that do not ascend within the sorted axis are reported as an error of the run. */
+export function emitGroupedKernel(
+  module: ModuleBuilder,
+  product: GroupedProduct,
+  env: GemmEnv,
+  report: Report,
+): number {
   const compute = emitGrouped(module, product, env);
   const rows = product.over === "rows" ? product.m : product.k;
   return module.func("gemm_grouped_checked", new Array(6).fill("i32"), [], (f) => {
     const offsets = local(2);
-    const report = (offset: number, bound: () => void): void => {
-      f.i32(0)
-        .i32(id + 1)
-        .store("i32.store", errorAddress);
-      f.i32(0)
-        .get(offset)
-        .store("i32.store", errorAddress + 4);
-      f.i32(0);
-      bound();
-      f.store("i32.store", errorAddress + 8);
-    };
     const [before, offset] = [f.local("i32"), f.local("i32")];
     inSteps(f, [0, product.groups + 1], 1, [], (group) => {
       push(f, sum(f, offsets, [group, 4]))
@@ -123,11 +116,23 @@ export function emitGroupedKernel(module: ModuleBuilder, product: GroupedProduct
         .tee(offset)
         .get(before)
         .op("i32.lt_s");
-      f.if(() => report(offset, () => f.get(before)));
+      f.if(() =>
+        report(
+          f,
+          () => f.get(offset),
+          () => f.get(before),
+        ),
+      );
       f.get(offset).set(before);
     });
     f.get(before).i32(rows).op("i32.gt_s");
-    f.if(() => report(before, () => f.i32(rows)));
+    f.if(() =>
+      report(
+        f,
+        () => f.get(before),
+        () => f.i32(rows),
+      ),
+    );
     for (let i = 0; i < 6; i++) f.get(i);
     f.call(compute);
   });

@@ -3,7 +3,6 @@
 import type { ScatterKernel } from "../../../compile/ir.ts";
 import { bytesPerElement, type DType } from "../../../dtype.ts";
 import type { FunctionBuilder, MemoryOpcode, Opcode } from "../assembler/asm.ts";
-import { errorAddress } from "../memory/heap.ts";
 import type { Env } from "../vector/env.ts";
 
 const scalars: Record<DType, readonly [load: MemoryOpcode, add: Opcode, store: MemoryOpcode]> = {
@@ -15,7 +14,7 @@ const scalars: Record<DType, readonly [load: MemoryOpcode, add: Opcode, store: M
 
 export const scatterUnits = (kernel: ScatterKernel): number => kernel.outer;
 
-export function emitScatter(env: Env, kernel: ScatterKernel, name: string, id: number): number {
+export function emitScatter(env: Env, kernel: ScatterKernel, name: string): number {
   return env.module.func(name, new Array(6).fill("i32"), [], (f) => {
     const [x, index, updates, out, lo, hi] = [0, 1, 2, 3, 4, 5];
     const size = bytesPerElement(kernel.dtype);
@@ -39,7 +38,7 @@ export function emitScatter(env: Env, kernel: ScatterKernel, name: string, id: n
     units().i32(count).op("i32.mul").set(rows);
     const row = f.local("i32");
     f.i32(0).set(row);
-    const scatter = new Scatter(f, kernel, id, { index, updates, out, column });
+    const scatter = new Scatter(f, env, kernel, { index, updates, out, column });
     f.get(rows).if(() =>
       f.loop(() => {
         scatter.row();
@@ -65,14 +64,14 @@ interface Places {
 class Scatter {
   private readonly f: FunctionBuilder;
   private readonly kernel: ScatterKernel;
-  private readonly id: number;
+  private readonly env: Env;
   private readonly at: Places;
   private readonly target: number;
 
-  constructor(f: FunctionBuilder, kernel: ScatterKernel, id: number, at: Places) {
+  constructor(f: FunctionBuilder, env: Env, kernel: ScatterKernel, at: Places) {
     this.f = f;
     this.kernel = kernel;
-    this.id = id;
+    this.env = env;
     this.at = at;
     this.target = f.local("i32");
   }
@@ -111,18 +110,15 @@ class Scatter {
 
   /** Pops an index and sets `target` to its row of out at this column; out of range: row 0 and an error record. */
   private aim(): void {
-    const { f, kernel, at, id, target } = this;
+    const { f, env, kernel, at, target } = this;
     f.tee(target).i32(kernel.bound).op("i32.ge_u");
     f.if(() => {
-      f.i32(0)
-        .i32(id + 1)
-        .store("i32.store", errorAddress);
-      f.i32(0)
-        .get(target)
-        .store("i32.store", errorAddress + 4);
-      f.i32(0)
-        .i32(kernel.bound)
-        .store("i32.store", errorAddress + 8);
+      env.report(
+        f,
+        kernel.source,
+        () => f.get(target),
+        () => f.i32(kernel.bound),
+      );
       f.i32(0).set(target);
     });
     const size = bytesPerElement(kernel.dtype);

@@ -1,9 +1,10 @@
 // Loads and stores of a slot's vector through any access: runs, splats, strided lanes, masks, chains of views, gathers.
 
+import type { Instr } from "../../../compile/ir.ts";
 import type { DType } from "../../../dtype.ts";
 import { bytesPerElement } from "../../../dtype.ts";
+import type { IndexSource } from "../../../operation.ts";
 import { contiguousStrides } from "../../../shape.ts";
-import { errorAddress } from "../memory/heap.ts";
 import {
   type Address,
   finishRaw,
@@ -24,7 +25,15 @@ export type Gathered =
   /** One index for all lanes: byte offset in an i32 local. */
   | { readonly kind: "same"; readonly bytes: Local }
   /** An index per lane. */
-  | { readonly kind: "lanes"; readonly index: Local; readonly stride: number; readonly bound: number };
+  | {
+      readonly kind: "lanes";
+      readonly index: Local;
+      readonly stride: number;
+      readonly bound: number;
+      readonly source: IndexSource;
+    };
+
+type Gather = Extract<Instr, { op: "gather" }>;
 
 export interface Source {
   readonly dtype: DType;
@@ -218,20 +227,17 @@ function chain(c: Cursor, place: Place, first: number, found: (position: Local) 
 }
 
 /** Pushes index * stride in bytes, or 0 and an error record where the index is out of range; pops the i32 index. */
-function checkedOffset(c: Cursor, bound: number, bytes: number): void {
-  const { f } = c.v;
+function checkedOffset(c: Cursor, bound: number, source: IndexSource, bytes: number): void {
+  const { f, env } = c.v;
   const index = c.v.fresh("i32");
   f.tee(index).i32(bound).op("i32.ge_u");
   f.if(() => {
-    f.i32(0)
-      .i32(c.id + 1)
-      .store("i32.store", errorAddress);
-    f.i32(0)
-      .get(index)
-      .store("i32.store", errorAddress + 4);
-    f.i32(0)
-      .i32(bound)
-      .store("i32.store", errorAddress + 8);
+    env.report(
+      f,
+      source,
+      () => f.get(index),
+      () => f.i32(bound),
+    );
     f.i32(0).set(index);
   });
   f.get(index).i32(bytes).op("i32.mul");
@@ -240,20 +246,20 @@ function checkedOffset(c: Cursor, bound: number, bytes: number): void {
 function gatheredAddress(c: Cursor, source: Source, lane: number, address: Address): Address {
   const { v } = c;
   if (source.gathered?.kind !== "lanes") return address;
-  const { index, stride, bound } = source.gathered;
+  const { index, stride, bound, source: from } = source.gathered;
   const pointer = v.fresh("i32");
   v.f.get(index).lane("i32x4.extract_lane", lane);
-  checkedOffset(c, bound, stride * bytesPerElement(source.dtype));
+  checkedOffset(c, bound, from, stride * bytesPerElement(source.dtype));
   v.f.get(address.pointer).op("i32.add").set(pointer);
   return { ...address, pointer };
 }
 
 /** The byte offset of an index that is the same in all lanes, checked. */
-export function sharedOffset(c: Cursor, index: Local, stride: number, bound: number, dtype: DType): Local {
+export function sharedOffset(c: Cursor, index: Local, { stride, bound, source, dtype }: Gather): Local {
   const { v } = c;
   const offset = v.fresh("i32");
   v.f.get(index).lane("i32x4.extract_lane", 0);
-  checkedOffset(c, bound, stride * bytesPerElement(dtype));
+  checkedOffset(c, bound, source, stride * bytesPerElement(dtype));
   v.f.set(offset);
   return offset;
 }

@@ -120,14 +120,15 @@ export class Body {
   private gathered(instr: Extract<Instr, { op: "gather" }>, slot: Slot): Gathered {
     const bytes = this.offsets.get(instr);
     if (bytes !== undefined) return { kind: "same", bytes };
-    return { kind: "lanes", index: this.value(instr.index, slot), stride: instr.stride, bound: instr.bound };
+    const { stride, bound, source } = instr;
+    return { kind: "lanes", index: this.value(instr.index, slot), stride, bound, source };
   }
 
   /** An index that all lanes share becomes a checked byte offset as soon as it is known, ahead of the lane loop. */
   private shareOffsets(index: number, local: Local): void {
     for (const instr of this.stage.instrs) {
       if (instr.op !== "gather" || instr.index !== index) continue;
-      this.offsets.set(instr, sharedOffset(this.c, local, instr.stride, instr.bound, instr.dtype));
+      this.offsets.set(instr, sharedOffset(this.c, local, instr));
     }
   }
 }

@@ -22,15 +22,12 @@ interface Spot {
 export class Cursor {
   readonly v: Vector;
   readonly nest: Nest;
-  /** Number of the kernel in its program, for error records. */
-  readonly id: number;
   private spots = new Map<Group, Spot>();
   private readonly held = new Map<Condition, Local>();
 
-  constructor(v: Vector, nest: Nest, id: number) {
+  constructor(v: Vector, nest: Nest) {
     this.v = v;
     this.nest = nest;
-    this.id = id;
   }
 
   place(group: Group, local: Local): void {

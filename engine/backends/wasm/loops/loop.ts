@@ -16,13 +16,13 @@ import { extraRegisters, WideStage } from "./wide.ts";
 /** How many units of work the kernel has: outer indices, blocks of them, or pieces of a long row. */
 export const loopUnits = (kernel: LoopKernel): number => unitCount(nestOf(kernel));
 
-/** Index of the kernel's function in the module; `id` marks its error records. */
-export function emitLoop(env: Env, kernel: LoopKernel, name: string, id: number): number {
+/** Index of the kernel's function in the module. */
+export function emitLoop(env: Env, kernel: LoopKernel, name: string): number {
   const nest = nestOf(kernel);
   const params = [...kernel.args.map(() => "i32" as const), "i32" as const, "i32" as const];
   return env.module.func(name, params, [], (f) => {
     if (unitCount(nest) === 0) return;
-    new LoopEmitter(new Vector(f, env), nest, id).emit();
+    new LoopEmitter(new Vector(f, env), nest).emit();
   });
 }
 
@@ -45,10 +45,10 @@ class LoopEmitter {
   private readonly hi: Local;
   private readonly pointers: Map<string, Local>;
 
-  constructor(v: Vector, nest: Nest, id: number) {
+  constructor(v: Vector, nest: Nest) {
     this.v = v;
     this.nest = nest;
-    this.cursor = new Cursor(v, nest, id);
+    this.cursor = new Cursor(v, nest);
     this.planner = new Planner(nest);
     this.plans = nest.kernel.stages.map((stage) => this.planner.plan(stage));
     this.lo = nest.kernel.args.length;

@@ -10,7 +10,7 @@ const lineBytes = 64;
 /** Vector loads may read this far beyond a block's end. */
 const slackBytes = 64;
 
-/** Where a kernel reports an index out of range: [kernel + 1 (0: none), index, bound]. */
+/** Where a kernel reports an index out of range: [number of the failure (0: none), index, bound]. */
 export const errorAddress = 64;
 /** The pool of scalar constants: [start, end). */
 export const constantRegion = [1024, 2 * pageBytes] as const;

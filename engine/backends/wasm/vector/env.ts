@@ -1,9 +1,10 @@
 // What code generators share while they fill one module: the heap's constants, imported functions, scratch memory.
 
+import type { IndexSource } from "../../../operation.ts";
 import { erf, remainder, sigmoid } from "../../../primitives/special.ts";
-import { ModuleBuilder } from "../assembler/asm.ts";
+import { type FunctionBuilder, ModuleBuilder } from "../assembler/asm.ts";
 import { hasRelaxedMadd } from "../assembler/features.ts";
-import type { Heap } from "../memory/heap.ts";
+import { errorAddress, type Heap } from "../memory/heap.ts";
 
 /** Functions of f64 that the machine lacks, imported from JavaScript: the slow, exact path. */
 const { exp, expm1, log, log2, log1p, sin, cos, tanh, pow } = Math;
@@ -15,6 +16,9 @@ export type ImportedFn = keyof typeof unary | keyof typeof binary;
 /** Names of all functions a module imports. */
 export const importNames: readonly string[] = [...Object.keys(unary), ...Object.keys(binary)];
 
+/** Whose index is out of range, or whose offsets do not ascend. */
+export type Failure = IndexSource | string;
+
 export class Env {
   readonly module = new ModuleBuilder();
   readonly heap: Heap;
@@ -24,6 +28,8 @@ export class Env {
   /** Global (i32) with the address of this instance's scratch memory: one per thread, contents die with the call. */
   readonly scratchGlobal: number;
   scratchBytes = 0;
+  /** What the code emitted so far may report: number n of a record is failure n - 1. */
+  readonly failures: Failure[] = [];
   /** Whether code was emitted that calls a function only this thread has: Math is everywhere, ours is not. */
   callsHome = false;
 
@@ -45,6 +51,20 @@ export class Env {
     }
     this.imports = imports as Record<ImportedFn, number>;
     this.scratchGlobal = module.global(0);
+  }
+
+  /** Emits the record of what went wrong, unless there is one already: errors after the first may be its consequences. */
+  report(f: FunctionBuilder, failure: Failure, value: () => void, bound: () => void): void {
+    const known = this.failures.indexOf(failure) + 1;
+    const number = known > 0 ? known : this.failures.push(failure);
+    f.i32(0).i32(0).i32(number).atomic("i32.atomic.rmw.cmpxchg", errorAddress).op("i32.eqz");
+    f.if(() => {
+      f.i32(0);
+      value();
+      f.store("i32.store", errorAddress + 4).i32(0);
+      bound();
+      f.store("i32.store", errorAddress + 8);
+    });
   }
 
   /** Asks for at least `bytes` of scratch memory; call while emitting. */
