@@ -2,6 +2,8 @@
 
 import type { Access, View } from "../../compile/view.ts";
 import { contiguousStrides, sizeOf } from "../../shape.ts";
+import type { Steps } from "./steps.ts";
+import { assign, literal, type Range, readValue, union, type Value, variable } from "./value.ts";
 import { affine, type Writer } from "./writer.ts";
 
 export interface Located {
@@ -46,20 +48,31 @@ export const clamped = (position: string, length: number): string =>
 /** Reads what an access gives; `fill` where it is masked. */
 export function readAt(
   w: Writer,
+  steps: Steps,
   slot: number,
-  length: number,
   located: Located,
   fill: number,
   extra: readonly string[] = [],
-): string {
+): Value {
   const { position, never } = located;
   const conditions = [...located.conditions, ...extra];
-  if (never || length === 0) return w.const(w.literal(fill));
-  if (conditions.length === 0) return w.const(w.read(slot, position));
-  const value = w.let(w.literal(fill));
+  const held = steps.ranges[slot];
+  const length = steps.count(slot);
+  if (never || length === 0) return literal(w, fill, held && [fill, fill]);
+  if (conditions.length === 0) return readValue(w, steps, slot, position);
+  const range = held && union(held, [fill, fill]);
+  const value = variable(w, literal(w, fill, range), range);
   const at = w.const(clamped(position, length));
-  w.if(conditions.join(" && "), () => w.line(`${value} = ${w.read(slot, at)};`));
+  w.if(conditions.join(" && "), () => assign(w, value, readValue(w, steps, slot, at)));
   return value;
+}
+
+/** Where the last view of an access leads at all. */
+export function positionRange(access: Access): Range {
+  const { shape, strides, offset } = access[access.length - 1];
+  const reach = shape.map((side, axis) => strides[axis] * Math.max(0, side - 1));
+  const sum = (signed: (x: number) => number): number => reach.reduce((total, x) => total + signed(x), offset);
+  return [sum((x) => Math.min(0, x)), sum((x) => Math.max(0, x))];
 }
 
 /** The index whose element a store puts at a position, and the conditions under which there is one. */

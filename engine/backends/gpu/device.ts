@@ -16,7 +16,7 @@ export interface GpuInfo {
   readonly software: boolean;
   /** Array arguments of one kernel; more are packed. */
   readonly maxArrays: number;
-  /** Elements of one tensor; also the size up to which i32 values are exact. */
+  /** Elements of one tensor; half as many where they are i32 of any size. */
   readonly maxElements: number;
   /** Buffers that are alive on the device; in the modes that run on the CPU, arrays in use. */
   readonly buffers: number;

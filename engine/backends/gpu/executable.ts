@@ -9,7 +9,7 @@ import type { Executable } from "../backend.ts";
 import type { Device } from "./device.ts";
 import { evaluate, runOnHost } from "./host.ts";
 import type { Handle } from "./library.ts";
-import { attach, Cell, Held, putBack, type Queue } from "./memory.ts";
+import { attach, Cell, Held, putBack, type Queue, toFloats } from "./memory.ts";
 import type { Plan } from "./program.ts";
 import type { Scalar } from "./writer.ts";
 
@@ -198,7 +198,7 @@ class Run {
         const keep = (handle: Handle): void => {
           this.#slots[slot] = new Held(this.#device, handle);
         };
-        const handle = this.#device.upload(Float32Array.from(values));
+        const handle = this.#device.upload(toFloats(values));
         return handle instanceof Promise ? handle.then(keep) : keep(handle);
       });
     }

@@ -1,7 +1,9 @@
 // Scatter and sort, as gathers: every thread finds what ends at its own place.
 
 import type { ScatterKernel, SortKernel } from "../../compile/ir.ts";
+import { accumulateValue, foldedRange, notBeyond } from "./integer.ts";
 import type { Steps } from "./steps.ts";
+import { type Range, readFloat, readValue, type Value, variable, whole, wrapped } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** x, index, updates -> out. Short lines are looked through by each element; the indices of long ones are sorted first. */
@@ -12,16 +14,24 @@ export function emitScatter(steps: Steps, kernel: ScatterKernel, slots: readonly
   const sorted = count * rounds * rounds * 4 + bound * rounds * 2;
   if (bound * count > sorted) return scatterSorted(steps, kernel, slots);
   const [x, index, updates] = slots;
-  return steps.emit("a scatter", outer * bound * inner, (w) => {
-    const t = w.const("this.thread.x");
+  return steps.values("a scatter", outer * bound * inner, kernel.dtype, (w, t) => {
     const [o, at, i] = w.unravel(t, [outer, bound, inner]);
-    const sum = w.let(w.read(x, t));
+    const sum = variable(w, readValue(w, steps, x, t), sumRange(steps, kernel, x, updates));
     w.loop(count, (j) => {
       const from = w.const(`(${o} * ${count} + ${j}) * ${inner} + ${i}`);
-      w.if(`${w.read(index, from)} === ${at}`, () => w.line(`${sum} = ${sum} + ${w.read(updates, from)};`));
+      const wanted = readFloat(w, steps, index, from);
+      w.if(`${wanted} === ${at}`, () => accumulateValue(w, "sum", sum, readValue(w, steps, updates, from)));
     });
     return sum;
   });
+}
+
+/** What an element and all updates can add up to. */
+function sumRange(steps: Steps, { count }: ScatterKernel, x: number, updates: number): Range | undefined {
+  const [start, added] = [steps.ranges[x], steps.ranges[updates]];
+  if (start === undefined || added === undefined) return undefined;
+  const sum = foldedRange("sum", added, count);
+  return wrapped(start[0] + sum[0], start[1] + sum[1]);
 }
 
 /** Equal indices are neighbours once sorted, in the order of their updates: each element adds up its own. */
@@ -31,11 +41,10 @@ function scatterSorted(steps: Steps, kernel: ScatterKernel, [x, index, updates]:
   const from = (o: string, j: string, i: string): string => `(${o} * ${count} + ${j}) * ${inner} + ${i}`;
   const keys = steps.emit("a scatter's indices in rows", rows * count, (w) => {
     const [o, i, j] = w.unravel(w.const("this.thread.x"), [outer, inner, count]);
-    return w.const(w.read(index, from(o, j, i)));
+    return readFloat(w, steps, index, from(o, j, i));
   });
   const order = emitSort(steps, { rows, length: count, kept: count, descending: false }, keys);
-  return steps.emit("a scatter of sorted indices", outer * bound * inner, (w) => {
-    const t = w.const("this.thread.x");
+  return steps.values("a scatter of sorted indices", outer * bound * inner, kernel.dtype, (w, t) => {
     const [o, at, i] = w.unravel(t, [outer, bound, inner]);
     const row = w.const(`(${o} * ${inner} + ${i}) * ${count}`);
     const place = (rank: string): string =>
@@ -54,13 +63,13 @@ function scatterSorted(steps: Steps, kernel: ScatterKernel, [x, index, updates]:
         w.if(`${below} < 0.5`, () => w.line(`${high} = ${middle};`));
       });
     });
-    const sum = w.let(w.read(x, t));
+    const sum = variable(w, readValue(w, steps, x, t), sumRange(steps, kernel, x, updates));
     w.loop(count, (k) => {
       const rank = w.const(`${low} + ${k}`);
       w.breakIf(`${rank} >= ${count}`);
       const j = place(rank);
       w.breakIf(`${key(j)} > ${at}`);
-      w.line(`${sum} = ${sum} + ${w.read(updates, from(o, j, i))};`);
+      accumulateValue(w, "sum", sum, readValue(w, steps, updates, from(o, j, i)));
     });
     return sum;
   });
@@ -76,21 +85,22 @@ type Rows = Pick<SortKernel, "rows" | "length" | "kept" | "descending">;
 export function emitSort(steps: Steps, kernel: Rows, x: number): number {
   const { rows, length, kept } = kernel;
   const size = rows * length;
-  let order = steps.emit("a sort", size, (w) => {
-    const [, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
-    return w.const(at);
+  const places: Range = [0, Math.max(0, length - 1)];
+  let order = steps.values("a sort", size, "i32", (w, t) => {
+    const [, at] = w.unravel(t, [rows, length]);
+    return whole(places, w.const(at));
   });
   for (let run = 1; run < length; run *= 2) order = mergeRuns(steps, kernel, x, order, run);
   if (kept === length) return order;
-  return steps.emit("a sort", rows * kept, (w) => {
-    const [row, at] = w.unravel(w.const("this.thread.x"), [rows, kept]);
-    return w.const(w.read(order, `${row} * ${length} + ${at}`));
+  return steps.values("a sort", rows * kept, "i32", (w, t) => {
+    const [row, at] = w.unravel(t, [rows, kept]);
+    return readValue(w, steps, order, `${row} * ${length} + ${at}`);
   });
 }
 
 function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, order: number, run: number): number {
-  return steps.emit("a sort", rows * length, (w) => {
-    const [row, at] = w.unravel(w.const("this.thread.x"), [rows, length]);
+  return steps.values("a sort", rows * length, "i32", (w, t) => {
+    const [row, at] = w.unravel(t, [rows, length]);
     const start = w.const(`${row} * ${length}`);
     const [pair, place] = w.divide(at, 2 * run, length);
     const left = w.const(pair === "0" ? "0" : `${pair} * ${2 * run}`);
@@ -100,7 +110,7 @@ function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, 
     const within = w.const(place);
     const key = (position: string) => {
       const inRow = w.const(`Math.max(0, Math.min(${length - 1}, ${position}))`);
-      return w.const(w.read(x, `${start} + ${w.const(w.read(order, `${start} + ${inRow}`))}`));
+      return readValue(w, steps, x, `${start} + ${w.const(w.read(order, `${start} + ${inRow}`))}`);
     };
     // How many of the first `within` merged elements are from the left run.
     const low = w.let(`Math.max(0, ${within} - ${rightSide})`);
@@ -125,12 +135,14 @@ function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, 
     });
     const from = w.let(`${middle} + ${rightAt}`);
     w.if(`${fromLeft} > 0.5`, () => w.line(`${from} = ${left} + ${low};`));
-    return w.const(w.read(order, `${start} + Math.max(0, Math.min(${length - 1}, ${from}))`));
+    return readValue(w, steps, order, `${start} + Math.max(0, Math.min(${length - 1}, ${from}))`);
   });
 }
 
 /** Whether the left key comes first: it is not beyond the right one, which a NaN always is. */
-function isBefore(w: Writer, left: string, right: string, descending: boolean): string {
+function isBefore(w: Writer, a: Value, b: Value, descending: boolean): string {
+  if (a.range !== undefined) return notBeyond(w, a, b, descending);
+  const [left, right] = [a.parts[0], b.parts[0]];
   const first = w.let("0");
   w.if(`${left} ${descending ? ">=" : "<="} ${right}`, () => w.line(`${first} = 1;`));
   const odd = w.let("1");

@@ -2,11 +2,11 @@
 // run that makes it has finished, so that runs can be queued on what earlier runs will leave.
 
 import { type DType, type HostArray, hostArray } from "../../dtype.ts";
-import { ShapeError, SluiceError } from "../../errors.ts";
+import { SluiceError } from "../../errors.ts";
 import type { DeviceMemory, Storage } from "../../graph/storage.ts";
 import type { Device } from "./device.ts";
 import type { Handle } from "./library.ts";
-import { maxElements } from "./writer.ts";
+import { anyWhole, planesOf } from "./value.ts";
 
 /** A buffer of the device, or values of the host to send there; shared by counting. */
 export class Held {
@@ -124,7 +124,10 @@ export class Cell implements DeviceMemory {
       try {
         this.check();
         if (this.#held === undefined) return hostArray(this.dtype, this.length);
-        const values = this.device.read(this.#held.handle, this.length);
+        const values = this.device.read(
+          this.#held.handle,
+          this.length * planesOf(this.dtype === "i32" ? anyWhole : undefined),
+        );
         return values instanceof Promise ? values.then((v) => this.#typed(v)) : this.#typed(values);
       } finally {
         this.drop();
@@ -133,24 +136,25 @@ export class Cell implements DeviceMemory {
   }
 
   #typed(values: Float32Array): HostArray {
-    if (this.dtype === "f32") return values.length === this.length ? values : values.slice(0, this.length);
-    const typed = hostArray(this.dtype, this.length);
-    typed.set(values.length === this.length ? values : values.subarray(0, this.length));
+    const { length } = this;
+    if (this.dtype === "i32") return Int32Array.from({ length }, (_, i) => values[2 * i] * 65536 + values[2 * i + 1]);
+    if (this.dtype === "f32") return values.length === length ? values : values.slice(0, length);
+    const typed = hostArray(this.dtype, length);
+    typed.set(values.length === length ? values : values.subarray(0, length));
     return typed;
   }
 }
 
-/** Host values as the device holds them. Throws a ShapeError for whole numbers that f32 would change. */
-function toFloats(values: HostArray): Float32Array {
+/** Host values as the device holds them: whole numbers in two limbs of 16 bits, the high one with the sign. */
+export function toFloats(values: HostArray): Float32Array {
   if (values instanceof Float32Array) return values;
-  if (values instanceof Int32Array) {
-    for (const value of values) {
-      if (Math.abs(value) > maxElements) {
-        throw new ShapeError("gpu", `i32 values are exact up to ${maxElements} on this backend, got ${value}`);
-      }
-    }
+  if (!(values instanceof Int32Array)) return Float32Array.from(values);
+  const limbs = new Float32Array(2 * values.length);
+  for (let i = 0; i < values.length; i++) {
+    limbs[2 * i] = values[i] >> 16;
+    limbs[2 * i + 1] = values[i] & 0xffff;
   }
-  return Float32Array.from(values);
+  return limbs;
 }
 
 /** Runs jobs one after the other: at once where the device is synchronous, else as promises. */

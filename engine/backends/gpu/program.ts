@@ -11,6 +11,7 @@ import { emitRepeat } from "./repeat.ts";
 import { emitScan } from "./scan.ts";
 import { emitSelective } from "./selective.ts";
 import { type Step, Steps } from "./steps.ts";
+import { anyWhole } from "./value.ts";
 
 /** A random key of the plan: evaluated on the host before the steps. */
 export interface PlannedKey extends KeySource {
@@ -82,7 +83,7 @@ class Planner {
     refuseDoubles(program);
     const inputs = program.inputs.map((buffer) => {
       if (this.#host.buffers.has(buffer)) return undefined;
-      this.#slots[buffer] ??= this.#steps.slot(program.buffers[buffer].length);
+      this.#slots[buffer] ??= this.#slot(buffer);
       return this.#slots[buffer];
     });
     program.calls.forEach((call, at) => {
@@ -111,9 +112,16 @@ class Planner {
     };
   }
 
-  /** Results without elements are written by nothing. */
+  /** A slot for what comes from outside: whole numbers may be any. */
+  #slot(buffer: number): number {
+    const { length, dtype } = this.#program.buffers[buffer];
+    return dtype === "i32" ? this.#steps.slot(length, anyWhole) : this.#steps.slot(length);
+  }
+
+  /** What leaves a program is held as any other one takes it. Results without elements are written by nothing. */
   #output(buffer: number): number {
-    return this.#slots[buffer] ?? this.#steps.slot(this.#program.buffers[buffer].length);
+    const slot = this.#slots[buffer] ?? this.#slot(buffer);
+    return this.#program.buffers[buffer].dtype === "i32" ? this.#steps.as(slot, anyWhole) : slot;
   }
 
   #call(call: KernelCall, epilogue: Epilogue | undefined): void {
@@ -186,9 +194,9 @@ class Planner {
   /** The slot of an argument. Writers of a part see what is there already. */
   #read(buffer: number, mode: string): number | undefined {
     // Nobody writes what has no elements; whoever reads it gets none.
-    if (this.#program.buffers[buffer].length === 0) this.#slots[buffer] ??= this.#steps.slot(0);
+    if (this.#program.buffers[buffer].length === 0) this.#slots[buffer] ??= this.#slot(buffer);
     if (!this.#host.buffers.has(buffer) || mode === "write") return this.#slots[buffer];
-    const slot = this.#steps.slot(this.#program.buffers[buffer].length);
+    const slot = this.#slot(buffer);
     this.#uploads.push({ slot, buffer, after: this.#hostCalls.length });
     return slot;
   }

@@ -1,5 +1,5 @@
-// Scalar functions as statements. Comparisons are written so that NaN comes out right where compilers may assume that
-// there is none: only `x === x`, `<`, `<=` are trusted, and never their negation.
+// Scalar functions of floats and truths as statements (of whole numbers: integer.ts). Comparisons are written so that NaN
+// comes out right where compilers may assume that there is none: only `x === x`, `<`, `<=` are trusted, never negated.
 
 import type { ScalarFn } from "../../compile/ir.ts";
 import type { DType } from "../../dtype.ts";
@@ -37,7 +37,7 @@ const plain: Partial<Record<ScalarFn, (x: string, y: string) => string>> = {
 const compares: Partial<Record<ScalarFn, string>> = { less: "<", lessEqual: "<=", equal: "===" };
 
 /** Sets a variable to one of two values by a condition. */
-function choose(w: Writer, condition: string, yes: string, no: string): string {
+export function choose(w: Writer, condition: string, yes: string, no: string): string {
   const value = w.let(no);
   w.if(condition, () => w.line(`${value} = ${yes};`));
   return value;
@@ -55,7 +55,6 @@ export function applyFn(w: Writer, fn: ScalarFn, from: DType, to: DType, args: r
   if (simple !== undefined) return w.const(simple(x, y));
   const compare = compares[fn];
   if (compare !== undefined) return choose(w, `${x} ${compare} ${y}`, "1", "0");
-  const integer = to === "i32";
   switch (fn) {
     case "notEqual":
       return choose(w, `${x} === ${y}`, "0", "1");
@@ -64,7 +63,7 @@ export function applyFn(w: Writer, fn: ScalarFn, from: DType, to: DType, args: r
     case "after":
       return x;
     case "cast":
-      return cast(w, from, to, x);
+      return to === "bool" && from !== "bool" ? choose(w, `${x} === 0`, "0", "1") : x;
     case "sign": {
       const value = w.let(x);
       w.if(`${x} > 0`, () => w.line(`${value} = 1;`));
@@ -83,24 +82,22 @@ export function applyFn(w: Writer, fn: ScalarFn, from: DType, to: DType, args: r
     case "rsqrt":
       return w.const(`1 / ${applyFn(w, "sqrt", from, to, args)}`);
     case "div":
-      return integer ? integerQuotient(w, x, y) : w.const(`${x} / ${y}`);
+      return w.const(`${x} / ${y}`);
     case "remainder":
-      return remainder(w, x, y, integer);
+      return remainder(w, x, y);
     case "maximum":
       return extreme(w, x, y, "<=");
     case "minimum":
       return extreme(w, x, y, ">=");
-    case "pow": {
-      const power = w.const(`${w.helper("slPow")}(${x}, ${y}, ${w.scalar("inf")}, ${w.scalar("nan")})`);
-      return integer ? truncate(w, power) : power;
-    }
+    case "pow":
+      return w.const(`${w.helper("slPow")}(${x}, ${y}, ${w.scalar("inf")}, ${w.scalar("nan")})`);
     default:
       throw new Error(`gpu: no code for ${fn}`);
   }
 }
 
 /** x unless y is beyond it; NaN if either is. */
-function extreme(w: Writer, x: string, y: string, keeps: "<=" | ">="): string {
+export function extreme(w: Writer, x: string, y: string, keeps: "<=" | ">="): string {
   const value = w.let(x);
   w.if(`${x} === ${x}`, () => {
     w.line(`${value} = ${y};`);
@@ -126,46 +123,8 @@ function round(w: Writer, x: string): string {
   return value;
 }
 
-function cast(w: Writer, from: DType, to: DType, x: string): string {
-  if (to === "bool" && from !== "bool") return choose(w, `${x} === 0`, "0", "1");
-  if (to !== "i32" || from !== "f32") return x;
-  const whole = truncate(w, x);
-  const value = w.let("0");
-  w.if(`${x} === ${x}`, () => w.line(`${value} = Math.max(-2147483648, Math.min(2147483647, ${whole}));`));
-  return value;
-}
-
-/** |x| divided by |y| > 0, rounded down, exact for whole numbers. */
-function wholeQuotient(w: Writer, x: string, y: string): { quotient: string; a: string; b: string } {
-  const a = w.const(`Math.abs(${x})`);
-  const b = w.const(`Math.max(1, Math.abs(${y}))`);
-  const quotient = w.let(`Math.floor(${a} / ${b})`);
-  const rest = w.const(`${a} - ${quotient} * ${b}`);
-  w.if(`${rest} < 0`, () => w.line(`${quotient} = ${quotient} - 1;`));
-  w.if(`${rest} >= ${b}`, () => w.line(`${quotient} = ${quotient} + 1;`));
-  return { quotient, a, b };
-}
-
-function integerQuotient(w: Writer, x: string, y: string): string {
-  const { quotient } = wholeQuotient(w, x, y);
-  const value = w.let(quotient);
-  w.if(`${x} * ${y} < 0`, () => w.line(`${value} = -${quotient};`));
-  w.if(`${y} === 0`, () => w.line(`${value} = 0;`));
-  return value;
-}
-
 /** x - floor(x / y) * y, with the sign of y. */
-function remainder(w: Writer, x: string, y: string, integer: boolean): string {
-  if (integer) {
-    const { quotient, a, b } = wholeQuotient(w, x, y);
-    const rest = w.const(`${a} - ${quotient} * ${b}`);
-    const value = w.let(rest);
-    // The remainder of the absolute values, with x's sign, then moved to y's side.
-    w.if(`${x} < 0`, () => w.line(`${value} = -${rest};`));
-    w.if(`${value} * ${y} < 0`, () => w.line(`${value} = ${value} + ${y};`));
-    w.if(`${y} === 0`, () => w.line(`${value} = 0;`));
-    return value;
-  }
+function remainder(w: Writer, x: string, y: string): string {
   const quotient = w.const(`Math.floor(${x} / ${y})`);
   const value = w.let(`${x} - ${quotient} * ${y}`);
   w.if(`${quotient} === 0`, () => w.line(`${value} = ${x};`));

@@ -2,8 +2,9 @@
 // chunk's carry. Carries of many chunks are a scan of their own.
 
 import type { ScanKernel } from "../../compile/ir.ts";
-import { accumulate } from "./scalar.ts";
+import { accumulateValue, applyWhole, foldedRange, foldStart } from "./integer.ts";
 import type { Steps } from "./steps.ts";
+import { anyWhole, assign, float, type Range, readValue, type Value, variable } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** Lines up to this length are replayed from their start by every element. */
@@ -52,20 +53,22 @@ function scan(steps: Steps, line: Line, reverse: boolean): number {
   const chunk = length <= shortLine ? length : Math.min(longestChunk, Math.ceil(Math.sqrt(length)));
   const chunks = length === 0 ? 0 : Math.ceil(length / chunk);
   const carries = chunks > 1 ? carriesOf(steps, line, chunk, chunks) : undefined;
-  return steps.emit("a scan", size, (w) => {
-    const [o, place, i] = w.unravel(w.const("this.thread.x"), [outer, length, inner]);
+  return steps.values("a scan", size, dtypeOf(steps, line), (w, t) => {
+    const [o, place, i] = w.unravel(t, [outer, length, inner]);
     const step = reverse ? w.const(`${length - 1} - ${place}`) : place;
     const [which, within] = w.divide(step, chunk, length);
     const first = w.const(`${which} * ${chunk}`);
-    const state = start(w, line.fn);
+    const state = start(w, steps, line);
     if (carries !== undefined) {
       w.if(`${which} > 0`, () => {
         const before = w.const(`Math.max(0, ${which} - 1)`);
-        w.line(`${state} = ${w.read(carries, `(${o} * ${chunks} + ${before}) * ${inner} + ${i}`)};`);
+        assign(w, state, readValue(w, steps, carries, `(${o} * ${chunks} + ${before}) * ${inner} + ${i}`));
       });
     }
     w.loop(chunk, (k) => {
-      w.if(`${k} <= ${within}`, () => advance(w, line, state, o, w.const(bounded(`${first} + ${k}`, length)), i));
+      w.if(`${k} <= ${within}`, () =>
+        advance(w, steps, line, state, o, w.const(bounded(`${first} + ${k}`, length)), i),
+      );
     });
     return state;
   });
@@ -73,20 +76,37 @@ function scan(steps: Steps, line: Line, reverse: boolean): number {
 
 const bounded = (expression: string, length: number): string => `Math.min(${length - 1}, ${expression})`;
 
-const start = (w: Writer, fn: Fn): string => w.let(fn === "max" ? w.literal(Number.NEGATIVE_INFINITY) : "0");
+const dtypeOf = (steps: Steps, { b }: Line): "i32" | "f32" => (steps.ranges[b] === undefined ? "f32" : "i32");
+
+/** What the states of a line can be. */
+function rangeOf(steps: Steps, { fn, b, length }: Line): Range | undefined {
+  const range = steps.ranges[b];
+  if (range === undefined) return undefined;
+  return fn === "linear" ? anyWhole : foldedRange(fn, range, length);
+}
+
+const start = (w: Writer, steps: Steps, line: Line): Value =>
+  variable(w, foldStart(w, line.fn === "max" ? "max" : "sum", dtypeOf(steps, line), rangeOf(steps, line)));
 
 /** state = the element at `step` after `state`. */
-function advance(w: Writer, line: Line, state: string, o: string, step: string, i: string): void {
-  const b = w.const(w.read(line.b, line.at(w, o, step, i)));
+function advance(w: Writer, steps: Steps, line: Line, state: Value, o: string, step: string, i: string): void {
+  const b = readValue(w, steps, line.b, line.at(w, o, step, i));
   if (line.a === undefined) {
-    accumulate(w, line.fn === "max" ? "max" : "sum", state, b);
+    accumulateValue(w, line.fn === "max" ? "max" : "sum", state, b);
     return;
   }
-  const a = w.const(w.read(line.a, line.coefficient(w, o, step, i)));
-  const next = w.let(b);
+  const a = readValue(w, steps, line.a, line.coefficient(w, o, step, i));
+  const next = variable(w, b, state.range);
   // The first element takes nothing over, whatever its coefficient.
-  w.if(`${step} > 0`, () => w.line(`${next} = ${a} * ${state} + ${b};`));
-  w.line(`${state} = ${next};`);
+  w.if(`${step} > 0`, () => assign(w, next, taken(w, a, state, b)));
+  assign(w, state, next);
+}
+
+/** a * state + b. */
+function taken(w: Writer, a: Value, state: Value, b: Value): Value {
+  if (state.range === undefined) return float(w.const(`${a.parts[0]} * ${state.parts[0]} + ${b.parts[0]}`));
+  const product = applyWhole(w, "mul", "i32", "i32", [a, state]);
+  return applyWhole(w, "add", "i32", "i32", [product, b]);
 }
 
 /** The state after each chunk but the last, [outer, chunks, inner]: a scan over the chunks' totals. */
@@ -101,22 +121,23 @@ function carriesOf(steps: Steps, line: Line, chunk: number, chunks: number): num
       else w.if(`${step} < ${length}`, () => body(w.const(bounded(step, length))));
     });
   };
-  const b = steps.emit("the totals of a scan's chunks", threads, (w) => {
-    const [o, which, i] = indices(w, w.const("this.thread.x"));
-    const state = start(w, fn);
-    eachStep(w, which, (step) => advance(w, line, state, o, step, i));
+  const b = steps.values("the totals of a scan's chunks", threads, dtypeOf(steps, line), (w, t) => {
+    const [o, which, i] = indices(w, t);
+    const state = start(w, steps, line);
+    eachStep(w, which, (step) => advance(w, steps, line, state, o, step, i));
     return state;
   });
   const coefficients = line.a;
   const a =
     coefficients === undefined
       ? undefined
-      : steps.emit("the products of a scan's chunks", threads, (w) => {
-          const [o, which, i] = indices(w, w.const("this.thread.x"));
-          const product = w.let("1");
+      : steps.values("the products of a scan's chunks", threads, dtypeOf(steps, line), (w, t) => {
+          const [o, which, i] = indices(w, t);
+          const range = steps.ranges[coefficients] && anyWhole;
+          const product = variable(w, foldStart(w, "prod", "i32", range));
           eachStep(w, which, (step) => {
-            const factor = w.const(w.read(coefficients, line.coefficient(w, o, step, i)));
-            w.line(`${product} = ${product} * ${factor};`);
+            const factor = readValue(w, steps, coefficients, line.coefficient(w, o, step, i));
+            accumulateValue(w, "prod", product, factor);
           });
           return product;
         });

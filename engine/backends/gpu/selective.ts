@@ -2,7 +2,7 @@
 // The states of all steps are in memory; the gradient makes them again.
 
 import type { ScanKernel, SelectiveKernel } from "../../compile/ir.ts";
-import { foldRows } from "./loop.ts";
+import { foldRows } from "./fold.ts";
 import { emitScan } from "./scan.ts";
 import type { Steps } from "./steps.ts";
 import type { Writer } from "./writer.ts";
@@ -195,7 +195,7 @@ class Selective {
       });
       return sum;
     });
-    return foldRows(this.#steps, "sum", 0, first, rows, chunks);
+    return foldRows(this.#steps, "sum", "f32", first, rows, chunks);
   }
 
   /** Sums over each group of channels, for each step and state. */

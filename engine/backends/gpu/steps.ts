@@ -1,7 +1,9 @@
 // A program as steps over slots: each step is one gpu.js kernel that makes one new slot, so nothing is ever overwritten
 // on the device; a buffer of the program is whatever slot was made for it last.
 
+import type { DType } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
+import { as, planesOf, type Range, readValue, union, type Value } from "./value.ts";
 import { maxElements, type Place, type Scalar, Writer } from "./writer.ts";
 
 /** What gpu.js needs to build a kernel. Equal sources are one kernel, however many steps use it. */
@@ -28,27 +30,73 @@ export interface Step {
 export interface EmitOptions {
   readonly output?: readonly number[];
   readonly lanes?: 1 | 4;
+  /** Where the results are whole numbers. */
+  readonly range?: Range;
 }
 
 /** Collects the steps of a program. */
 export class Steps {
   readonly list: Step[] = [];
-  /** Length of each slot. */
+  /** Floats of each slot. */
   readonly lengths: number[] = [];
+  /** What the whole numbers of each slot can be; limbs lie side by side. Undefined where it holds other values. */
+  readonly ranges: (Range | undefined)[] = [];
   readonly #maxArrays: number;
 
   constructor(maxArrays: number) {
     this.#maxArrays = maxArrays;
   }
 
-  slot(length: number): number {
-    if (length > maxElements) {
+  slot(length: number, range?: Range): number {
+    const floats = length * planesOf(range);
+    if (floats > maxElements) {
+      const each = floats > length ? " whole numbers, two floats each," : " elements";
       throw new ShapeError(
         "gpu",
-        `a tensor of ${length} elements is too large: positions on this backend are exact up to ${maxElements}`,
+        `a tensor of ${length}${each} is too large: positions on this backend are exact up to ${maxElements}`,
       );
     }
-    return this.lengths.push(length) - 1;
+    this.ranges.push(range);
+    return this.lengths.push(floats) - 1;
+  }
+
+  /** Floats an element of a slot takes. */
+  planes(slot: number): 1 | 2 {
+    return planesOf(this.ranges[slot]);
+  }
+
+  /** Elements of a slot. */
+  count(slot: number): number {
+    return this.lengths[slot] / this.planes(slot);
+  }
+
+  /**
+   * Emits a kernel that makes `length` values; `body` writes it for the element at a position. How whole numbers are
+   * held is known once the kernel is written: limbs take a thread each.
+   */
+  values(purpose: string, length: number, dtype: DType, body: (w: Writer, t: string) => Value): number {
+    const plain = (range?: Range): number =>
+      this.emit(purpose, length, (w) => body(w, w.const("this.thread.x")).parts[0], { ...(range && { range }) });
+    if (dtype !== "i32") return plain();
+    const { range } = length === 0 ? { range: [0, 0] as const } : body(new Writer(), "this.thread.x");
+    if (range === undefined || planesOf(range) === 1) return plain(range);
+    const limb = (w: Writer): string => {
+      const thread = w.const("this.thread.x");
+      const t = w.const(`Math.floor(${thread} * 0.5)`);
+      const [high, low] = body(w, t).parts;
+      const result = w.let(high);
+      w.if(`${thread} - ${t} * 2 > 0.5`, () => w.line(`${result} = ${low};`));
+      return result;
+    };
+    return this.emit(purpose, length * 2, limb, { range });
+  }
+
+  /** A slot with the same whole numbers, held as a range is. */
+  as(slot: number, range: Range): number {
+    if (this.planes(slot) === planesOf(range)) return slot;
+    return this.values("whole numbers in another form", this.count(slot), "i32", (w, t) =>
+      as(w, readValue(w, this, slot, t), range),
+    );
   }
 
   /**
@@ -56,8 +104,8 @@ export class Steps {
    * arrays than a kernel may have are packed into one first, smallest ones together.
    */
   emit(purpose: string, length: number, body: (w: Writer) => string, options: EmitOptions = {}): number {
-    const { lanes = 1, output = [length] } = options;
-    const result = this.slot(length * lanes);
+    const { lanes = 1, output = [length], range } = options;
+    const result = this.slot((length * lanes) / planesOf(range), range);
     if (length === 0) return result;
     let w = new Writer();
     let value = body(w);
@@ -88,7 +136,7 @@ export class Steps {
       length += this.lengths[slot];
       return start;
     });
-    const whole = this.join(packed);
+    const whole = this.#join(packed);
     packed.forEach((slot, i) => {
       places.set(slot, { slot: whole, start: starts[i] });
     });
@@ -97,25 +145,36 @@ export class Steps {
 
   /** `length` elements of a slot from `start` on. */
   part(slot: number, start: number, length: number): number {
-    if (start === 0 && length === this.lengths[slot]) return slot;
-    return this.emit("a part of an array", length, (w) => {
-      const at = w.position(start);
+    const planes = this.planes(slot);
+    if (start === 0 && length * planes === this.lengths[slot]) return slot;
+    const body = (w: Writer): string => {
+      const at = w.position(start * planes);
       return w.const(w.read(slot, `${w.const("this.thread.x")} + ${at}`));
-    });
+    };
+    return this.emit("a part of an array", length * planes, body, this.#held(this.ranges[slot]));
   }
 
-  /** One slot with the elements of several, a few at a time. */
+  #held = (range: Range | undefined): EmitOptions => (range === undefined ? {} : { range });
+
+  /** One slot with the elements of several, a few at a time; whole numbers are held alike. */
   join(slots: readonly number[]): number {
+    const ranges = slots.map((slot) => this.ranges[slot]).filter((range) => range !== undefined);
+    const range = ranges.length === slots.length ? ranges.reduce(union) : undefined;
+    return this.#join(range === undefined ? slots : slots.map((slot) => this.as(slot, range)), range);
+  }
+
+  /** Of any slots, as floats one after the other. */
+  #join(slots: readonly number[], range?: Range): number {
     if (slots.length === 1) return slots[0];
     if (slots.length > this.#maxArrays) {
       const groups: number[] = [];
       for (let at = 0; at < slots.length; at += this.#maxArrays) {
-        groups.push(this.join(slots.slice(at, at + this.#maxArrays)));
+        groups.push(this.#join(slots.slice(at, at + this.#maxArrays), range));
       }
-      return this.join(groups);
+      return this.#join(groups, range);
     }
     const length = slots.reduce((sum, slot) => sum + this.lengths[slot], 0);
-    return this.emit(`packing ${slots.length} arrays`, length, (w) => {
+    const body = (w: Writer): string => {
       const t = w.const("this.thread.x");
       const value = w.let("0");
       let start = 0;
@@ -127,6 +186,7 @@ export class Steps {
         start += side;
       }
       return value;
-    });
+    };
+    return this.emit(`packing ${slots.length} arrays`, length, body, this.#held(range));
   }
 }

@@ -9,6 +9,7 @@ import { compileGraph } from "../../../engine/compile/index.ts";
 import * as S from "../../../engine/index.ts";
 import { cutGraph } from "../../../engine/runtime/realize.ts";
 import { inputsOf, play, programs } from "../../../testing/index.ts";
+import { edges, names, operations } from "../../support/whole-programs.ts";
 
 const webgpu = { maxArrays: 7, tiles: "integer" } as const;
 const webasm = { maxArrays: 32, tiles: "float" } as const;
@@ -54,7 +55,7 @@ const rules: Record<string, (spec: KernelSpec) => readonly string[]> = {
       .filter((text) => !text.startsWith("function slUniform("))
       .flatMap((text) => matches(text, /[^&]&[^&]|[^|]\|[^|]|\^|<<|>>|~/g)),
   "no literal infinity or NaN": none(/\b(?:Infinity|NaN)\b/g),
-  "no builtin that GPUs compute badly": none(/\bMath\.(?!floor\b|ceil\b|sqrt\b|abs\b|min\b|max\b)\w+/g),
+  "no builtin that GPUs compute badly": none(/\bMath\.(?!floor\b|fround\b|ceil\b|sqrt\b|abs\b|min\b|max\b)\w+/g),
   "no minimum or maximum of other than two": (spec) =>
     texts(spec).flatMap((text) =>
       matches(text, /\bMath\.(?:min|max)\((?:[^(),]|\([^()]*\))*(?:\)|,(?:[^(),]|\([^()]*\))*,)/g),
@@ -105,6 +106,7 @@ describe("sources", () => {
     const x = S.rand([40, 3000]);
     const [a, b] = [S.rand([3, 2100, 5]), S.rand([3, 2100, 5])];
     const at = S.zeros([40, 2], { dtype: "i32" });
+    const ints = [0, 1].map((i) => S.tensor(Int32Array.from(edges.slice(i, i + 12)), { shape: [3, 4], dtype: "i32" }));
     const values = [
       ...[x.matmul(S.rand([3000, 30])), S.rand([30, 3000]).matmul(x.t()), x.softmax(-1), x.sum(), x.argmax(-1)],
       ...[
@@ -120,6 +122,7 @@ describe("sources", () => {
         S.concat([x, x.flip(1), x.mul(2)], 0),
       ],
       S.layerNorm(x, [3000]),
+      ...names.map((name) => operations[name](ints[0], ints[1], 3)),
     ];
     for (const value of values)
       for (const options of [webgpu, webasm]) {

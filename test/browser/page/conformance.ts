@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import * as S from "../../../engine/index.ts";
 import { inputsOf, type Program, play, programs } from "../../../testing/index.ts";
+import * as Whole from "../../support/whole-programs.ts";
 
 export interface Wanted {
   readonly backend: "wasm" | "gpu";
@@ -60,6 +61,9 @@ async function conform(wanted: Wanted): Promise<Found> {
   await S.setBackend("reference");
   const expected: S.HostArray[][] = [];
   for (const program of cases) expected.push(await compiled(program));
+  const wholes = fc.sample(Whole.recipes, { numRuns: wanted.programs, seed: wanted.seed });
+  const exact: number[][][] = [];
+  for (const recipe of wholes) exact.push(await Whole.evaluate(recipe));
   const { mode } = wanted;
   await S.setBackend(wanted.backend, mode === undefined ? {} : { mode });
   if (wanted.threads !== undefined) S.setThreads(wanted.threads);
@@ -74,6 +78,18 @@ async function conform(wanted: Wanted): Promise<Found> {
       if (wrong < 0) return;
       failures.push(
         `program ${number}: ${actual[i][wrong]} instead of ${expected[number][i][wrong]} at ${wrong}: ${text}`,
+      );
+    });
+  }
+  for (const [i, recipe] of wholes.entries()) {
+    (await Whole.evaluate(recipe)).forEach((values, step) => {
+      compared += values.length;
+      if (values.join() === exact[i][step].join()) return;
+      const text = Whole.play(recipe)
+        .texts.slice(0, step + 1)
+        .join("; ");
+      failures.push(
+        `whole numbers: ${values} instead of ${exact[i][step]}: ${text} of ${JSON.stringify(recipe.leaves)}`,
       );
     });
   }
