@@ -3,7 +3,7 @@
 import type { Access, View } from "../../compile/view.ts";
 import { contiguousStrides, sizeOf } from "../../shape.ts";
 import type { Steps } from "./steps.ts";
-import { assign, literal, type Range, readValue, union, type Value, variable } from "./value.ts";
+import { assign, literal, type Range, union, type Value, variable } from "./value.ts";
 import { affine, type Writer } from "./writer.ts";
 
 export interface Located {
@@ -59,11 +59,11 @@ export function readAt(
   const held = steps.ranges[slot];
   const length = steps.count(slot);
   if (never || length === 0) return literal(w, fill, held && [fill, fill]);
-  if (conditions.length === 0) return readValue(w, steps, slot, position);
+  if (conditions.length === 0) return steps.read(w, slot, position);
   const range = held && union(held, [fill, fill]);
   const value = variable(w, literal(w, fill, range), range);
   const at = w.const(clamped(position, length));
-  w.if(conditions.join(" && "), () => assign(w, value, readValue(w, steps, slot, at)));
+  w.if(conditions.join(" && "), () => assign(w, value, steps.read(w, slot, at)));
   return value;
 }
 

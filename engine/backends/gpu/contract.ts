@@ -6,7 +6,6 @@ import { contiguousStrides, sizeOf } from "../../shape.ts";
 import type { Product } from "./epilogue.ts";
 import { foldRows } from "./fold.ts";
 import type { Steps } from "./steps.ts";
-import { readFloat } from "./value.ts";
 import { affine, type Writer } from "./writer.ts";
 
 /** From this many multiply-adds on, and sums this long, tiles pay. */
@@ -224,7 +223,7 @@ export function emitGrouped(steps: Steps, kernel: GroupedKernel, [a, b, offsets]
       // Offsets ascend, so the group is the number of them that are not beyond the row, less one.
       const group = w.let("-1");
       w.loop(groups + 1, (g) => {
-        w.if(`${readFloat(w, steps, offsets, g)} <= ${row}`, () => w.line(`${group} = ${g};`));
+        w.if(`${steps.readFloat(w, offsets, g)} <= ${row}`, () => w.line(`${group} = ${g};`));
       });
       const inside = w.let("0");
       w.if(`${group} >= 0 && ${group} < ${groups}`, () => w.line(`${inside} = 1;`));
@@ -241,8 +240,8 @@ export function emitGrouped(steps: Steps, kernel: GroupedKernel, [a, b, offsets]
   }
   return steps.emit(purpose, groups * m * n, (w) => {
     const [group, row, col] = w.unravel(w.const("this.thread.x"), [groups, m, n]);
-    const first = readFloat(w, steps, offsets, group);
-    const last = readFloat(w, steps, offsets, `${group} + 1`);
+    const first = steps.readFloat(w, offsets, group);
+    const last = steps.readFloat(w, offsets, `${group} + 1`);
     const sum = w.let("0");
     w.loop(k, (p) => {
       w.if(`${p} >= ${first} && ${p} < ${last}`, () => {

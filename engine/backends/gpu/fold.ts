@@ -5,7 +5,7 @@ import type { ReduceOp } from "../../graph/vocabulary.ts";
 import { reduceIdentity } from "../../primitives/index.ts";
 import { accumulateValue, foldedRange, foldStart } from "./integer.ts";
 import type { Steps } from "./steps.ts";
-import { type Range, readValue, variable } from "./value.ts";
+import { type Range, variable } from "./value.ts";
 
 /** Elements one thread folds; longer rows are folded in stages. */
 export const foldLength = 128;
@@ -36,7 +36,7 @@ export function foldRows(
     w.loop(each, (k) => {
       const at = w.const(`${group} * ${each} + ${k}`);
       const position = w.const(`${o} * ${chunks} + Math.min(${chunks - 1}, ${at})`);
-      const body = () => accumulateValue(w, op, sum, readValue(w, steps, slot, position));
+      const body = () => accumulateValue(w, op, sum, steps.read(w, slot, position));
       if (each * groups === chunks) body();
       else w.if(`${at} < ${chunks}`, body);
     });

@@ -3,7 +3,7 @@
 import type { ScatterKernel, SortKernel } from "../../compile/ir.ts";
 import { accumulateValue, foldedRange, notBeyond } from "./integer.ts";
 import type { Steps } from "./steps.ts";
-import { type Range, readFloat, readValue, type Value, variable, whole, wrapped } from "./value.ts";
+import { type Range, type Value, variable, whole, wrapped } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** x, index, updates -> out. Short lines are looked through by each element; the indices of long ones are sorted first. */
@@ -16,11 +16,11 @@ export function emitScatter(steps: Steps, kernel: ScatterKernel, slots: readonly
   const [x, index, updates] = slots;
   return steps.values("a scatter", outer * bound * inner, kernel.dtype, (w, t) => {
     const [o, at, i] = w.unravel(t, [outer, bound, inner]);
-    const sum = variable(w, readValue(w, steps, x, t), sumRange(steps, kernel, x, updates));
+    const sum = variable(w, steps.read(w, x, t), sumRange(steps, kernel, x, updates));
     w.loop(count, (j) => {
       const from = w.const(`(${o} * ${count} + ${j}) * ${inner} + ${i}`);
-      const wanted = readFloat(w, steps, index, from);
-      w.if(`${wanted} === ${at}`, () => accumulateValue(w, "sum", sum, readValue(w, steps, updates, from)));
+      const wanted = steps.readFloat(w, index, from);
+      w.if(`${wanted} === ${at}`, () => accumulateValue(w, "sum", sum, steps.read(w, updates, from)));
     });
     return sum;
   });
@@ -41,7 +41,7 @@ function scatterSorted(steps: Steps, kernel: ScatterKernel, [x, index, updates]:
   const from = (o: string, j: string, i: string): string => `(${o} * ${count} + ${j}) * ${inner} + ${i}`;
   const keys = steps.emit("a scatter's indices in rows", rows * count, (w) => {
     const [o, i, j] = w.unravel(w.const("this.thread.x"), [outer, inner, count]);
-    return readFloat(w, steps, index, from(o, j, i));
+    return steps.readFloat(w, index, from(o, j, i));
   });
   const order = emitSort(steps, { rows, length: count, kept: count, descending: false }, keys);
   return steps.values("a scatter of sorted indices", outer * bound * inner, kernel.dtype, (w, t) => {
@@ -63,13 +63,13 @@ function scatterSorted(steps: Steps, kernel: ScatterKernel, [x, index, updates]:
         w.if(`${below} < 0.5`, () => w.line(`${high} = ${middle};`));
       });
     });
-    const sum = variable(w, readValue(w, steps, x, t), sumRange(steps, kernel, x, updates));
+    const sum = variable(w, steps.read(w, x, t), sumRange(steps, kernel, x, updates));
     w.loop(count, (k) => {
       const rank = w.const(`${low} + ${k}`);
       w.breakIf(`${rank} >= ${count}`);
       const j = place(rank);
       w.breakIf(`${key(j)} > ${at}`);
-      accumulateValue(w, "sum", sum, readValue(w, steps, updates, from(o, j, i)));
+      accumulateValue(w, "sum", sum, steps.read(w, updates, from(o, j, i)));
     });
     return sum;
   });
@@ -94,7 +94,7 @@ export function emitSort(steps: Steps, kernel: Rows, x: number): number {
   if (kept === length) return order;
   return steps.values("a sort", rows * kept, "i32", (w, t) => {
     const [row, at] = w.unravel(t, [rows, kept]);
-    return readValue(w, steps, order, `${row} * ${length} + ${at}`);
+    return steps.read(w, order, `${row} * ${length} + ${at}`);
   });
 }
 
@@ -110,7 +110,7 @@ function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, 
     const within = w.const(place);
     const key = (position: string) => {
       const inRow = w.const(`Math.max(0, Math.min(${length - 1}, ${position}))`);
-      return readValue(w, steps, x, `${start} + ${w.const(w.read(order, `${start} + ${inRow}`))}`);
+      return steps.read(w, x, `${start} + ${w.const(w.read(order, `${start} + ${inRow}`))}`);
     };
     // How many of the first `within` merged elements are from the left run.
     const low = w.let(`Math.max(0, ${within} - ${rightSide})`);
@@ -135,7 +135,7 @@ function mergeRuns(steps: Steps, { rows, length, descending }: Rows, x: number, 
     });
     const from = w.let(`${middle} + ${rightAt}`);
     w.if(`${fromLeft} > 0.5`, () => w.line(`${from} = ${left} + ${low};`));
-    return readValue(w, steps, order, `${start} + Math.max(0, Math.min(${length - 1}, ${from}))`);
+    return steps.read(w, order, `${start} + Math.max(0, Math.min(${length - 1}, ${from}))`);
   });
 }
 

@@ -10,7 +10,7 @@ import { foldLength, foldRange, foldRows } from "./fold.ts";
 import { accumulateValue, foldStart } from "./integer.ts";
 import { type Around, type Register, StageWriter } from "./stage.ts";
 import type { Steps } from "./steps.ts";
-import { literal, readValue, select, type Value, variable } from "./value.ts";
+import { literal, select, type Value, variable } from "./value.ts";
 import { Writer } from "./writer.ts";
 
 /** The three words of a random key: of an instruction of a stage, known on the host. */
@@ -102,7 +102,7 @@ class LoopLowering implements Around {
       const value = new StageWriter(w, this, stage, index, t).value(store.value);
       if (covers(view, length)) return value;
       // A part of a larger result: elsewhere stands what was there.
-      const there = old === undefined ? literal(w, 0, value.range && [0, 0]) : readValue(w, this.steps, old, t);
+      const there = old === undefined ? literal(w, 0, value.range && [0, 0]) : this.steps.read(w, old, t);
       return select(w, conditions.join(" && "), value, there);
     });
   }

@@ -4,7 +4,7 @@
 import type { ScanKernel } from "../../compile/ir.ts";
 import { accumulateValue, applyWhole, foldedRange, foldStart } from "./integer.ts";
 import type { Steps } from "./steps.ts";
-import { anyWhole, assign, float, type Range, readValue, type Value, variable } from "./value.ts";
+import { anyWhole, assign, float, type Range, type Value, variable } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** Lines up to this length are replayed from their start by every element. */
@@ -62,7 +62,7 @@ function scan(steps: Steps, line: Line, reverse: boolean): number {
     if (carries !== undefined) {
       w.if(`${which} > 0`, () => {
         const before = w.const(`Math.max(0, ${which} - 1)`);
-        assign(w, state, readValue(w, steps, carries, `(${o} * ${chunks} + ${before}) * ${inner} + ${i}`));
+        assign(w, state, steps.read(w, carries, `(${o} * ${chunks} + ${before}) * ${inner} + ${i}`));
       });
     }
     w.loop(chunk, (k) => {
@@ -90,12 +90,12 @@ const start = (w: Writer, steps: Steps, line: Line): Value =>
 
 /** state = the element at `step` after `state`. */
 function advance(w: Writer, steps: Steps, line: Line, state: Value, o: string, step: string, i: string): void {
-  const b = readValue(w, steps, line.b, line.at(w, o, step, i));
+  const b = steps.read(w, line.b, line.at(w, o, step, i));
   if (line.a === undefined) {
     accumulateValue(w, line.fn === "max" ? "max" : "sum", state, b);
     return;
   }
-  const a = readValue(w, steps, line.a, line.coefficient(w, o, step, i));
+  const a = steps.read(w, line.a, line.coefficient(w, o, step, i));
   const next = variable(w, b, state.range);
   // The first element takes nothing over, whatever its coefficient.
   w.if(`${step} > 0`, () => assign(w, next, taken(w, a, state, b)));
@@ -136,7 +136,7 @@ function carriesOf(steps: Steps, line: Line, chunk: number, chunks: number): num
           const range = steps.ranges[coefficients] && anyWhole;
           const product = variable(w, foldStart(w, "prod", "i32", range));
           eachStep(w, which, (step) => {
-            const factor = readValue(w, steps, coefficients, line.coefficient(w, o, step, i));
+            const factor = steps.read(w, coefficients, line.coefficient(w, o, step, i));
             accumulateValue(w, "prod", product, factor);
           });
           return product;

@@ -8,7 +8,7 @@ import type { Product } from "./epilogue.ts";
 import { applyWhole } from "./integer.ts";
 import { applyFn } from "./scalar.ts";
 import type { Steps } from "./steps.ts";
-import { assign, float, literal, readValue, toFloat, union, type Value, variable, whole } from "./value.ts";
+import { assign, float, literal, toFloat, union, type Value, variable, whole } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** A register: folded into a slot, or computed by a point stage. */
@@ -129,7 +129,7 @@ export class StageWriter {
     const outerIndex = this.#index.slice(0, this.#loop.outerSides.length);
     const register = this.#loop.register(at);
     if ("slot" in register) {
-      return readValue(this.#w, this.#loop.steps, register.slot, flatOver(outerIndex, this.#loop.outerSides));
+      return this.#loop.steps.read(this.#w, register.slot, flatOver(outerIndex, this.#loop.outerSides));
     }
     return new StageWriter(this.#w, this.#loop, register.stage, outerIndex, "0").value(register.value);
   }

@@ -3,7 +3,7 @@
 
 import type { DType } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
-import { as, planesOf, type Range, readValue, union, type Value } from "./value.ts";
+import { as, planesOf, type Range, toFloat, union, type Value } from "./value.ts";
 import { maxElements, type Place, type Scalar, Writer } from "./writer.ts";
 
 /** What gpu.js needs to build a kernel. Equal sources are one kernel, however many steps use it. */
@@ -70,6 +70,19 @@ export class Steps {
     return this.lengths[slot] / this.planes(slot);
   }
 
+  /** The element of a slot at a position that is in range. */
+  read(w: Writer, slot: number, position: string): Value {
+    const range = this.ranges[slot];
+    if (this.planes(slot) === 1) return { parts: [w.const(w.read(slot, position))], ...(range && { range }) };
+    const at = w.const(`(${position}) * 2`);
+    return { parts: [w.const(w.read(slot, at)), w.const(w.read(slot, `${at} + 1`))], ...(range && { range }) };
+  }
+
+  /** Likewise, as the nearest float: an index, say, which is compared with bounds that are exact. */
+  readFloat(w: Writer, slot: number, position: string): string {
+    return toFloat(w, this.read(w, slot, position));
+  }
+
   /**
    * Emits a kernel that makes `length` values; `body` writes it for the element at a position. How whole numbers are
    * held is known once the kernel is written: limbs take a thread each.
@@ -95,7 +108,7 @@ export class Steps {
   as(slot: number, range: Range): number {
     if (this.planes(slot) === planesOf(range)) return slot;
     return this.values("whole numbers in another form", this.count(slot), "i32", (w, t) =>
-      as(w, readValue(w, this, slot, t), range),
+      as(w, this.read(w, slot, t), range),
     );
   }
 

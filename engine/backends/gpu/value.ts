@@ -2,7 +2,6 @@
 // bits, which f32 adds, multiplies by bytes and shifts without error in every mode. The range decides, so that positions,
 // classes and counts, which are known to be small, cost what floats cost.
 
-import type { Steps } from "./steps.ts";
 import { maxElements, type Writer } from "./writer.ts";
 
 /** What a whole number is known to lie in, ends included. */
@@ -80,15 +79,3 @@ export function select(w: Writer, condition: string, yes: Value, no: Value): Val
   w.if(condition, () => assign(w, result, chosen));
   return result;
 }
-
-/** The element of a slot at a position that is in range. */
-export function readValue(w: Writer, steps: Steps, slot: number, position: string): Value {
-  const range = steps.ranges[slot];
-  if (steps.planes(slot) === 1) return { parts: [w.const(w.read(slot, position))], ...(range && { range }) };
-  const at = w.const(`(${position}) * 2`);
-  return { parts: [w.const(w.read(slot, at)), w.const(w.read(slot, `${at} + 1`))], ...(range && { range }) };
-}
-
-/** Likewise, as the nearest float: an index, say, which is compared with bounds that are exact. */
-export const readFloat = (w: Writer, steps: Steps, slot: number, position: string): string =>
-  toFloat(w, readValue(w, steps, slot, position));
