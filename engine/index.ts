@@ -40,6 +40,7 @@ export * from "./ops/random.ts";
 export * from "./ops/rearrange.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/scan.ts";
+export * from "./ops/scattered.ts";
 export * from "./ops/selective-scan.ts";
 export * from "./ops/slicing.ts";
 export type { Padding, PerAxis } from "./ops/sliding.ts";

@@ -251,7 +251,7 @@ function canReplace({ calls, kernels }: Unplanned, uses: Uses, from: number, to:
     const call = calls[at];
     const reads = call.args.flatMap((buffer, i) => (buffer === to ? [i] : []));
     const kernel = kernels[call.kernel];
-    if (at > made || (kernel.kind !== "loop" && kernel.kind !== "scan")) return false;
+    if (at > made) return false;
     const write = call.args.indexOf(from);
     return reads.every((read) => overwritable(kernel, read, write));
   });

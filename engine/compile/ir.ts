@@ -129,7 +129,8 @@ export interface ContractKernel {
 
 /**
  * out = x, then out[o, index[o, j, i], i] += updates[o, j, i] in order of j, for o < outer, j < count, i < inner.
- * Arguments are x, index, updates, out, all contiguous; `bound` is the side of out's indexed axis.
+ * Arguments are x, index, updates, out, all contiguous; `bound` is the side of out's indexed axis. With one outer index,
+ * out may be x in place; a wrong index is then found before anything is written.
  */
 export interface ScatterKernel {
   readonly kind: "scatter";

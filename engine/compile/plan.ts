@@ -2,7 +2,7 @@
 // results overwrite dead inputs in place where that is safe.
 
 import { bytesPerElement } from "../dtype.ts";
-import type { Buffer, Kernel, KernelCall, LoopKernel, Program, ScanKernel } from "./ir.ts";
+import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
 import type { Access } from "./view.ts";
 
 /** Offsets are multiples of a cache line, so that no two buffers share one. */
@@ -70,7 +70,6 @@ function findSlots({ buffers, calls, kernels, outputs, copies }: Unplanned, reus
 
 /** Lets a result start where an input of its kernel ends, in the same memory, when element by element is safe. */
 function shareInPlace(call: KernelCall, kernel: Kernel, at: number, slots: Map<number, Slot>): void {
-  if (kernel.kind !== "loop" && kernel.kind !== "scan") return;
   kernel.args.forEach((arg, i) => {
     const result = slots.get(call.args[i]);
     if (arg.mode !== "write" || result === undefined || result.from !== at) return;
@@ -90,13 +89,16 @@ function shareInPlace(call: KernelCall, kernel: Kernel, at: number, slots: Map<n
 /**
  * Whether argument `write` may be the same memory as argument `read`: each element of `read` is loaded only in the
  * stage, and exactly at the place, in which `write` is then stored, and elements are of one size. Scans read all of an
- * element before they store it, but for coefficients that lag.
+ * element before they store it, but for coefficients that lag. A scatter into all of its x leaves what it does not
+ * touch where it is.
  */
-export function overwritable(kernel: LoopKernel | ScanKernel, read: number, write: number): boolean {
+export function overwritable(kernel: Kernel, read: number, write: number): boolean {
   const [from, to] = [kernel.args[read], kernel.args[write]];
   if (from.mode !== "read" || to.mode !== "write") return false;
   if (bytesPerElement(from.dtype) !== bytesPerElement(to.dtype)) return false;
   if (kernel.kind === "scan") return !(kernel.lag && read === 0);
+  if (kernel.kind === "scatter") return kernel.outer === 1 && read === 0;
+  if (kernel.kind !== "loop") return false;
   const stores = kernel.stages.flatMap((stage) => stage.stores.filter((store) => store.arg === write));
   if (stores.length !== 1 || stores[0].add) return false;
   return kernel.stages.every((stage) =>

@@ -27,12 +27,17 @@ export function emitScatter(env: Env, kernel: ScatterKernel, name: string): numb
     move(index, count * inner * 4);
     move(updates, count * inner * size);
     const units = () => f.get(hi).get(lo).op("i32.sub");
-    f.get(out).get(x).op("i32.ne");
-    f.if(() => {
+    const place = () => {
       f.get(out).get(x);
       units().i32(block).op("i32.mul").memoryCopy();
-    });
-    if (count * inner === 0) return;
+    };
+    f.get(out).get(x).op("i32.ne");
+    if (count * inner === 0) {
+      f.if(place);
+      return;
+    }
+    // In place there is no way back: first all indices, then the first element.
+    f.if(place, () => emitIndexCheck(f, env, kernel, index));
     const rows = f.local("i32");
     const column = f.local("i32");
     units().i32(count).op("i32.mul").set(rows);
@@ -52,6 +57,48 @@ export function emitScatter(env: Env, kernel: ScatterKernel, name: string): numb
       }),
     );
   });
+}
+
+/** Leaves the function, with an error record, if one of the `count * inner` indices is out of range. */
+function emitIndexCheck(f: FunctionBuilder, env: Env, kernel: ScatterKernel, index: number): void {
+  const length = kernel.count * kernel.inner;
+  const [at, end] = [f.local("i32"), f.local("i32")];
+  const each = (from: number, to: number, step: number, body: () => void): void => {
+    if (from === to) return;
+    f.get(index).i32(from * 4).op("i32.add").set(at);
+    f.get(index).i32(to * 4).op("i32.add").set(end);
+    f.loop(() => {
+      body();
+      f.get(at).i32(step * 4).op("i32.add").tee(at).get(end).op("i32.lt_u").brIf(0);
+    });
+  };
+  const value = () => f.get(at).load("i32.load");
+  const bound = () => f.i32(kernel.bound);
+  const wrong = (): void => {
+    value();
+    bound().op("i32.ge_u");
+  };
+  const whole = length - (length % 4);
+  const [limit, found] = [f.local("v128"), f.local("v128")];
+  bound().op("i32x4.splat").set(limit);
+  f.i32(0).op("i32x4.splat").set(found);
+  each(0, whole, 4, () =>
+    f.get(at).load("v128.load", 0, 2).get(limit).op("i32x4.ge_u").get(found).op("v128.or").set(found),
+  );
+  each(whole, length, 1, () => {
+    wrong();
+    f.op("i32x4.splat").get(found).op("v128.or").set(found);
+  });
+  f.get(found).op("v128.any_true");
+  f.if(() =>
+    each(0, length, 1, () => {
+      wrong();
+      f.if(() => {
+        env.report(f, kernel.source, value, bound);
+        f.ret();
+      });
+    }),
+  );
 }
 
 interface Places {
