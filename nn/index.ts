@@ -32,6 +32,7 @@ export * from "./optim/lion.ts";
 export { type AnyOptimizer, Optimizer, type Update } from "./optim/optimizer.ts";
 export * from "./optim/schedule.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
+export { SparseAdam } from "./optim/sparse-adam.ts";
 export { buffer, countOf, type ParameterOptions, parameter, type Role, redraw, roleOf } from "./parameter.ts";
 export * from "./pooling.ts";
 export * from "./positions.ts";

@@ -35,8 +35,8 @@ function checkAlong(op: string, x: Node, index: Node, axis: number): void {
 /** The gradient of a gather: every element of g added where it was read. */
 function spread(b: Build, g: Node, x: Node, index: Node, attrs: IndexSource): Node {
   const { axis } = attrs;
-  // One index per row (labels, chosen experts): a comparison with the position, which fuses with its neighbours.
-  if (index.shape[axis] === 1) {
+  // One index per row (labels, chosen experts), and several rows: a comparison with the position, which fuses with its neighbours.
+  if (index.shape[axis] === 1 && axis > 0) {
     const along = (v: Node): Node => b.apply("expand", [v], { shape: x.shape });
     const chosen = b.equal(b.apply("iota", [], { shape: x.shape, axis }), along(index));
     return b.where(chosen, along(g), b.fill(x, 0));

@@ -88,4 +88,4 @@ export class AdamW extends Adam {
 }
 
 /** 1 - beta^t. Through expm1, which keeps its digits in f32 where beta^t is close to 1 (and is right for beta = 0). */
-const correction = (beta: number, steps: Tensor): Tensor => steps.mul(Math.log(beta)).expm1().neg();
+export const correction = (beta: number, steps: Tensor): Tensor => steps.mul(Math.log(beta)).expm1().neg();

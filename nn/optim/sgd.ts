@@ -1,7 +1,8 @@
 // Stochastic gradient descent, with momentum as PyTorch defines it.
 
-import type { Tensor } from "../../engine/index.ts";
+import { scatteredRows, type Tensor } from "../../engine/index.ts";
 import { checkRange, Optimizer, type Update, zerosBeside } from "./optimizer.ts";
+import { subtractRows, touchedRows, worthTouching } from "./touched.ts";
 
 export interface SGDOptions {
   readonly lr: number;
@@ -13,7 +14,10 @@ export interface SGDOptions {
   readonly weightDecay?: number;
 }
 
-/** g' = g + decay p;  m = momentum m + g';  p = p - lr * (nesterov: g' + momentum m; else m). */
+/**
+ * g' = g + decay p;  m = momentum m + g';  p = p - lr * (nesterov: g' + momentum m; else m). With neither decay nor
+ * momentum, of a large table (`Embedding`) only the rows that the loss looked up are read and written, with the same bits.
+ */
 export class SGD extends Optimizer {
   readonly momentum: number;
   readonly nesterov: boolean;
@@ -38,6 +42,11 @@ export class SGD extends Optimizer {
       if (raw === undefined) return [];
       const lr = this.lr.cast(p.dtype);
       const g = this.weightDecay > 0 ? raw.add(p.mul(this.weightDecay)) : raw;
+      const scattered = this.momentum + this.weightDecay === 0 ? scatteredRows(raw) : undefined;
+      if (scattered !== undefined && worthTouching(p, scattered)) {
+        const touched = touchedRows(scattered);
+        return [[p, subtractRows(p, touched, touched.gradient.mul(lr))]];
+      }
       if (this.momentum === 0) return [[p, p.sub(g.mul(lr))]];
       const velocity = this.velocities[i].mul(this.momentum).add(g);
       const direction = this.nesterov ? g.add(velocity.mul(this.momentum)) : velocity;

@@ -66,4 +66,5 @@ export const optimizers: Readonly<Record<string, (parameters: readonly Tensor[],
   Lion: (p, lr) => new nn.Lion(p, { lr }),
   RMSprop: (p, lr) => new nn.RMSprop(p, { lr, momentum: 0.9, centered: true }),
   SGD: (p, lr) => new nn.SGD(p, { lr, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  SparseAdam: (p, lr) => new nn.SparseAdam(p, { lr }),
 };

@@ -26,6 +26,8 @@ interface Golden {
   readonly modules: Readonly<Record<string, Case>>;
   readonly losses: Readonly<Record<string, Case>>;
   readonly optimizers: Readonly<Record<string, readonly (readonly number[])[]>>;
+  /** Tables [40, 2] after each step. */
+  readonly tables: Readonly<Record<string, readonly (readonly number[])[]>>;
   readonly schedules: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -164,6 +166,31 @@ describe("optimizers", () => {
       void optimizer.step();
       close(p, expected, tolerance);
     });
+  });
+});
+
+const tables: Record<string, (p: readonly Tensor[]) => nn.Optimizer> = {
+  sgd: (p) => new nn.SGD(p, { lr: 0.1 }),
+  "sparse adam": (p) => new nn.SparseAdam(p, { lr: 0.1 }),
+  "sparse adam, betas": (p) => new nn.SparseAdam(p, { lr: 0.05, betas: [0.5, 0.8], eps: 1e-3 }),
+};
+
+test.each(Object.keys(tables))("tables whose rows are looked up: %s", (name) => {
+  const table = new nn.Embedding(40, 2, { dtype });
+  table.weight.copyFrom(Float64Array.from({ length: 80 }, (_, i) => Math.sin(i)));
+  const optimizer = tables[name](table.parameters());
+  golden.tables[name].forEach((expected, step) => {
+    const ids = golden.tables.lookups[step];
+    optimizer.zeroGrad();
+    const weights = f64(ids.map((_, i) => [i + 1]));
+    table
+      .forward(i32([...ids]))
+      .square()
+      .mul(weights)
+      .sum()
+      .backward();
+    void optimizer.step();
+    close(table.weight, expected, tolerance);
   });
 });
 

@@ -361,6 +361,31 @@ optimizers = {
     "scheduled": trajectory(lambda p: O.AdamW(p, 0.2), schedule=lambda o: L.CosineAnnealingLR(o, 5)),
 }
 
+# Which rows of a table of 40 each step looks up: repeated ones too.
+lookups = [[3, 7, 3], [0, 39], [7, 7, 7, 7], [12], [3, 0, 39, 3]]
+
+
+def table_path(make):
+    """A table [40, 2] after each step down the squares of looked-up rows times their place."""
+    e = nn.Embedding.from_pretrained(torch.sin(torch.arange(80.0)).reshape(40, 2), freeze=False, sparse=True)
+    o = make(list(e.parameters()))
+    path = []
+    for ids in lookups:
+        o.zero_grad()
+        rows = e(torch.tensor(ids))
+        (rows**2 * torch.arange(1.0, len(ids) + 1)[:, None]).sum().backward()
+        o.step()
+        path.append(e.weight.detach().reshape(-1).tolist())
+    return path
+
+
+tables = {
+    "lookups": lookups,
+    "sgd": table_path(lambda p: O.SGD(p, 0.1)),
+    "sparse adam": table_path(lambda p: O.SparseAdam(p, 0.1)),
+    "sparse adam, betas": table_path(lambda p: O.SparseAdam(p, 0.05, betas=(0.5, 0.8), eps=1e-3)),
+}
+
 
 def rates(schedule, lr=0.5, steps=12):
     o = O.SGD([nn.Parameter(torch.zeros(1))], lr)
@@ -389,4 +414,4 @@ schedules = {
     "warmup, cosine": rates(lambda o: L.SequentialLR(o, [L.LinearLR(o, 0.2, 1.0, 4), L.CosineAnnealingLR(o, 7)], [4]), steps=11),
     "warmup, constant": rates(lambda o: L.LinearLR(o, 0.25, 1.0, 3)),
 }
-print(json.dumps({"modules": modules, "losses": losses, "optimizers": optimizers, "schedules": schedules}, separators=(",", ":")))
+print(json.dumps({"modules": modules, "losses": losses, "optimizers": optimizers, "tables": tables, "schedules": schedules}, separators=(",", ":")))

@@ -65,11 +65,23 @@ function emitIndexCheck(f: FunctionBuilder, env: Env, kernel: ScatterKernel, ind
   const [at, end] = [f.local("i32"), f.local("i32")];
   const each = (from: number, to: number, step: number, body: () => void): void => {
     if (from === to) return;
-    f.get(index).i32(from * 4).op("i32.add").set(at);
-    f.get(index).i32(to * 4).op("i32.add").set(end);
+    f.get(index)
+      .i32(from * 4)
+      .op("i32.add")
+      .set(at);
+    f.get(index)
+      .i32(to * 4)
+      .op("i32.add")
+      .set(end);
     f.loop(() => {
       body();
-      f.get(at).i32(step * 4).op("i32.add").tee(at).get(end).op("i32.lt_u").brIf(0);
+      f.get(at)
+        .i32(step * 4)
+        .op("i32.add")
+        .tee(at)
+        .get(end)
+        .op("i32.lt_u")
+        .brIf(0);
     });
   };
   const value = () => f.get(at).load("i32.load");
