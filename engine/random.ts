@@ -32,6 +32,17 @@ export const uniformF32 = (bits: number): number => (bits >>> 8) * 2 ** -24;
 /** Uniform f64 in [0, 1) with 53 random bits: 21 high bits of `hi`, all of `lo`. */
 export const uniformF64 = (hi: number, lo: number): number => ((hi >>> 11) * 4294967296 + (lo >>> 0)) * 2 ** -53;
 
+/**
+ * A whole number in [0, bound), the product of `bound` (at most 2^32) and the f64 of the same bits, rounded down; as i32:
+ * numbers from 2^31 on wrap around. Every step is exact in f64.
+ */
+export function uniformBelow(bits: number, more: number, bound: number): number {
+  const [high, low] = [bits >>> 11, more >>> 0];
+  const [boundHigh, boundLow] = [Math.floor(bound / 65536), bound % 65536];
+  const carried = Math.floor((low * boundHigh + Math.floor((low * boundLow) / 65536)) / 65536);
+  return Math.floor((high * bound + carried) / 2 ** 21) | 0;
+}
+
 /** FNV-1a: a 32-bit stream number from a name, so that a parameter's values depend on its name alone. */
 export function hashName(name: string): number {
   let hash = 0x811c9dc5;

@@ -5,7 +5,7 @@ import type { ElementwiseOp, ReduceOp } from "../graph/vocabulary.ts";
 import type { IndexSource } from "../operation.ts";
 import type { Access } from "./view.ts";
 
-/** A scalar function: an elementwise primitive, or uniform bits from (key0, key1, counter, index). */
+/** A scalar function: an elementwise primitive, or a uniform number of (key0, key1, counter, index; bound as 32 bits, for i32). */
 export type ScalarFn = ElementwiseOp | "uniform";
 
 /**

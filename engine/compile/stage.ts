@@ -111,7 +111,11 @@ export class StageBuilder {
         const [key0, key1, counter] = [0, 1, 2].map((i) => this.#keyWord(v.inputs[0], access, i));
         const call = this.#emit({ op: "const", dtype: "i32", value: v.as("uniform").call });
         const index = this.#emit({ op: "index", dtype: "i32", access, fill: 0 });
-        return this.#apply(v.dtype, "uniform", key0, key1, this.#apply("i32", "add", counter, call), index);
+        const words = [key0, key1, this.#apply("i32", "add", counter, call), index];
+        const { bound } = v.as("uniform");
+        // As 32 bits: 2^32 is 0.
+        if (bound !== undefined) words.push(this.#emit({ op: "const", dtype: "i32", value: bound | 0 }));
+        return this.#apply(v.dtype, "uniform", ...words);
       }
       default:
         return this.#apply(v.dtype, v.op as ElementwiseOp, ...v.inputs.map((x) => this.value(x, access)));

@@ -88,8 +88,16 @@ interface OtherAttrs {
   full: { readonly shape: Shape; readonly dtype: DType; readonly value: number };
   /** i32 position along `axis`. */
   iota: { readonly shape: Shape; readonly axis: number };
-  /** Uniform in [0, 1) from the key [seed, stream, counter] (i32[3]); counter + call selects the draw. */
-  uniform: { readonly shape: Shape; readonly dtype: "f32" | "f64"; readonly call: number };
+  /**
+   * Uniform from the key [seed, stream, counter] (i32[3]); counter + call selects the draw. Floats in [0, 1), i32 in
+   * [0, bound): `bound` is at most 2^32, beyond 2^31 numbers wrap around.
+   */
+  uniform: {
+    readonly shape: Shape;
+    readonly dtype: "f32" | "f64" | "i32";
+    readonly call: number;
+    readonly bound?: number;
+  };
 }
 
 /** What a scan does at each step: a graph cut off at its leaves. Results are those of the last step, then sequences. */

@@ -136,7 +136,11 @@ export const indexing: { readonly [P in IndexingOp]: Row<P> } = {
   full: { shape: (_, { shape }) => checkShape("full", shape), dtype: (_, { dtype }) => dtype, vjp: leaf },
   iota: { shape: (_, { shape }) => checkShape("iota", shape), dtype: () => "i32", vjp: leaf },
   uniform: {
-    shape: ([key], { shape }) => {
+    shape: ([key], { shape, dtype, bound }) => {
+      const whole = bound !== undefined && Number.isInteger(bound) && bound > 0 && bound <= 2 ** 32;
+      if ((dtype === "i32") !== whole) {
+        throw new ArgumentError("uniform", `i32 needs a whole bound in [1, 2^32], floats none; got ${dtype}, ${bound}`);
+      }
       if (!sameShape(key.shape, [3])) throw new ShapeError("uniform", `key must be [3], got ${formatShape(key.shape)}`);
       return checkShape("uniform", shape);
     },

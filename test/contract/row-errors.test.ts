@@ -102,6 +102,9 @@ const refusals: { readonly [P in Op]?: readonly Refusal[] } = {
   uniform: [
     [[of([2], "i32")], { shape: [2], dtype: "f32", call: 0 }],
     [[of([3])], { shape: [2], dtype: "f32", call: 0 }],
+    [[of([3], "i32")], { shape: [2], dtype: "i32", call: 0 }],
+    [[of([3], "i32")], { shape: [2], dtype: "i32", call: 0, bound: 2 ** 32 + 1 }],
+    [[of([3], "i32")], { shape: [2], dtype: "f32", call: 0, bound: 3 }],
   ],
 };
 

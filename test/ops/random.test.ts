@@ -53,6 +53,20 @@ describe.each(["reference", "wasm"] as const)("on %s", (backend) => {
     expect(new Set(wide).size).toBeGreaterThan(990);
   });
 
+  it("randint is the uniform f64 times the range, rounded down", () => {
+    const generator = () => S.generator(8, "whole");
+    const units = numbers(S.rand([500], { generator: generator(), dtype: "f64" }));
+    for (const [low, high] of [
+      [0, 6],
+      [-1000, 1000],
+      [5, 2 ** 20],
+      [0, 2 ** 31],
+    ]) {
+      const expected = units.map((unit) => Math.floor(unit * (high - low)) + low);
+      expect(numbers(S.randint(low, high, [500], { generator: generator() }))).toEqual(expected);
+    }
+  });
+
   it("bernoulli is true with probability p", () => {
     const share = mean(numbers(S.bernoulli(0.3, { shape: [n], generator: S.generator(4) })));
     expect(Math.abs(share - 0.3)).toBeLessThan(4 * Math.sqrt(0.21 / n));
@@ -97,7 +111,12 @@ describe("streams", () => {
   beforeAll(() => S.setBackend("reference"));
 
   it("do not depend on the backend", async () => {
-    const sample = () => [S.rand([9], { generator: S.generator(7) }), S.permutation(9, { generator: S.generator(7) })];
+    const bounds = [1, 2, 10, 65_536, 65_537, 2 ** 24 + 1, 2 ** 31, 2 ** 32];
+    const sample = () => [
+      S.rand([9], { generator: S.generator(7) }),
+      S.permutation(9, { generator: S.generator(7) }),
+      ...bounds.map((bound) => S.randint(-(2 ** 31), bound - 2 ** 31, [37], { generator: S.generator(7) })),
+    ];
     const reference = sample().map(numbers);
     await S.setBackend("wasm");
     expect(sample().map(numbers)).toEqual(reference);

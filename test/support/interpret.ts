@@ -17,7 +17,7 @@ import type {
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
 import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
-import { threefry2x32, uniformF32, uniformF64 } from "../../engine/random.ts";
+import { threefry2x32, uniformBelow, uniformF32, uniformF64 } from "../../engine/random.ts";
 
 export type Memory = Float64Array;
 
@@ -286,7 +286,8 @@ function evaluateInstr(
   }
 }
 
-function uniform(dtype: DType, [key0, key1, counter, index]: readonly number[]): number {
+function uniform(dtype: DType, [key0, key1, counter, index, bound]: readonly number[]): number {
   const [hi, lo] = threefry2x32(key0, key1, index, counter);
+  if (dtype === "i32") return uniformBelow(hi, lo, bound >>> 0 || 2 ** 32);
   return dtype === "f32" ? uniformF32(hi) : uniformF64(hi, lo);
 }

@@ -75,6 +75,8 @@ export const operations: Record<string, (x: S.Tensor, y: S.Tensor, choice: numbe
       0,
       3,
     ),
+  draws: (x, _y, c) => S.sub(x, S.randint(-c, 2 ** (c % 32), shape, { generator: S.generator(c, "whole") })),
+  shuffled: (x, _y, c) => S.add(x, spread(S.permutation(4, { generator: S.generator(c) }))),
   flip: (x, y) => S.add(S.flip(x, [0, 1]), S.reshape(S.transpose(S.reshape(y, [4, 3])), shape)),
   scan: (x, y) =>
     S.scan(

@@ -13,7 +13,7 @@ import {
   logarithm2,
   power2,
 } from "./pieces.ts";
-import { uniform } from "./random.ts";
+import { below, uniform } from "./random.ts";
 
 export type HelperName =
   | "slExp"
@@ -28,7 +28,8 @@ export type HelperName =
   | "slSin"
   | "slCos"
   | "slPow"
-  | "slUniform";
+  | "slUniform"
+  | "slBelow";
 
 /** e^r - 1 = r + r^2 q(r). */
 const expm1Q = [0.5, 0.16666666, 0.041666493, 0.008333544, 0.0013932342, 0.00019763393];
@@ -183,7 +184,8 @@ const pow = `function slPow(x, y, inf, nan) {
 
 const sources: Record<HelperName, string> = {
   ...{ slExp: exp, slExp2: exp2, slExpm1: expm1, slLog: log, slLog2: log2, slLog1p: log1p },
-  ...{ slTanh: tanh, slSigmoid: sigmoid, slErf: erf, slPow: pow, slUniform: uniform },
+  ...{ slTanh: tanh, slSigmoid: sigmoid, slErf: erf, slPow: pow },
+  ...{ slUniform: uniform, slBelow: below },
   ...{ slSin: wave("slSin", 0), slCos: wave("slCos", 1) },
 };
 

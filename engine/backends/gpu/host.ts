@@ -6,7 +6,7 @@ import { locate } from "../../compile/view.ts";
 import { type HostArray, hostArray, roundTo } from "../../dtype.ts";
 import { SluiceError } from "../../errors.ts";
 import { integerScalar, primitives } from "../../primitives/index.ts";
-import { threefry2x32, uniformF32 } from "../../random.ts";
+import { threefry2x32, uniformBelow, uniformF32 } from "../../random.ts";
 
 export interface HostPart {
   /** Buffers whose values are known on the host. */
@@ -71,7 +71,10 @@ export function evaluate(stage: Stage, at: number, index: readonly number[], arr
       return locate(instr.access, index.slice(0, instr.access[0].shape.length)) ?? instr.fill;
     case "apply": {
       const args = instr.args.map(value);
-      if (instr.fn === "uniform") return uniformF32(threefry2x32(args[0], args[1], args[3], args[2])[0]);
+      if (instr.fn === "uniform") {
+        const [hi, lo] = threefry2x32(args[0], args[1], args[3], args[2]);
+        return instr.dtype === "i32" ? uniformBelow(hi, lo, args[4] >>> 0 || 2 ** 32) : uniformF32(hi);
+      }
       if (instr.fn === "cast") return roundTo(instr.dtype, args[0]);
       if (instr.dtype === "i32" && instr.fn !== "where") return integerScalar(instr.fn, ...args);
       return (primitives[instr.fn].scalar as (...args: number[]) => number)(...args);

@@ -225,10 +225,7 @@ function refuseDoubles({ buffers, kernels }: Program): void {
     buffers.some((buffer) => buffer.dtype === "f64") ||
     kernels.some((kernel) => kernel.kind === "loop" && wide(kernel))
   ) {
-    throw new DTypeError(
-      "gpu",
-      "there is no f64 on this backend (randint and permutation draw in it, too); cast to f32, or use the wasm backend",
-    );
+    throw new DTypeError("gpu", "there is no f64 on this backend; cast to f32, or use the wasm backend");
   }
 }
 

@@ -8,7 +8,7 @@ import type { Product } from "./epilogue.ts";
 import { applyWhole } from "./integer.ts";
 import { applyFn } from "./scalar.ts";
 import type { Steps } from "./steps.ts";
-import { assign, float, literal, toFloat, union, type Value, variable, whole } from "./value.ts";
+import { assign, fits, float, literal, toFloat, union, type Value, variable, whole, wrapped } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** A register: folded into a slot, or computed by a point stage. */
@@ -54,7 +54,7 @@ export class StageWriter {
       if (instr.op === "gather") needed.add(instr.index);
       // The words of a key are known on the host; only the position is computed here.
       if (instr.op === "apply")
-        for (const arg of instr.fn === "uniform" ? instr.args.slice(3) : instr.args) needed.add(arg);
+        for (const arg of instr.fn === "uniform" ? [instr.args[3]] : instr.args) needed.add(arg);
     }
     for (const i of [...needed].sort((a, b) => a - b)) {
       if (!this.#values.has(i)) this.#values.set(i, this.#write(this.#stage.instrs[i]));
@@ -98,7 +98,7 @@ export class StageWriter {
       case "register":
         return this.#register(instr.register);
       case "apply": {
-        if (instr.fn === "uniform") return float(this.#uniform(instr.args));
+        if (instr.fn === "uniform") return this.#uniform(instr.args);
         const types = instr.args.map((arg) => this.#stage.instrs[arg].dtype);
         const args = instr.args.map((arg) => this.#values.get(arg) as Value);
         const { fn, dtype } = instr;
@@ -134,10 +134,19 @@ export class StageWriter {
     return new StageWriter(this.#w, this.#loop, register.stage, outerIndex, "0").value(register.value);
   }
 
-  #uniform(args: readonly number[]): string {
+  #uniform(args: readonly number[]): Value {
     const w = this.#w;
     const key = this.#loop.key(this.#stage, args.slice(0, 3));
     const limbs = [0, 1, 2, 3, 4, 5].map((limb) => w.scalar(`key${key * 6 + limb}`));
-    return w.const(`${w.helper("slUniform")}(${[...limbs, this.#values.get(args[3])?.parts[0]].join(", ")})`);
+    const words = [...limbs, this.#values.get(args[3])?.parts[0]].join(", ");
+    if (args.length === 4) return float(w.const(`${w.helper("slUniform")}(${words})`));
+    const last = this.#stage.instrs[args[4]];
+    if (last.op !== "const") throw new Error("gpu: the bound of a random number must be known");
+    const bound = last.value >>> 0 || 2 ** 32;
+    const limit = [Math.floor(bound / 65536), bound % 65536].map((limb) => w.const(String(limb))).join(", ");
+    const part = (which: number): string =>
+      w.const(`${w.helper("slBelow")}(${words}, ${limit}, ${w.const(String(which))})`);
+    const range = wrapped(0, bound - 1);
+    return fits(range) ? whole(range, part(0)) : whole(range, part(1), part(2));
   }
 }

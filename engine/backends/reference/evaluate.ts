@@ -6,7 +6,7 @@ import { type ElementwiseOp, isElementwise, isReduce, type ReduceOp } from "../.
 import type { IndexSource } from "../../operation.ts";
 import { integerScalar, primitives, reduceIdentity, resultsOf, selectiveSizes } from "../../primitives/index.ts";
 import { indexError } from "../../primitives/indexing.ts";
-import { threefry2x32, uniformF32, uniformF64 } from "../../random.ts";
+import { threefry2x32, uniformBelow, uniformF32, uniformF64 } from "../../random.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../../shape.ts";
 import { groupedContract, groupedOuter } from "./grouped.ts";
 import { cummax, cumsum, recurrence, runScan } from "./scan.ts";
@@ -218,11 +218,12 @@ const others: { readonly [P in OtherOp]: Evaluate<P> } = {
     });
     return result;
   },
-  uniform: (node, [key], { call }) => {
+  uniform: (node, [key], { call, bound = 0 }) => {
     const result = new Float64Array(sizeOf(node.shape));
     for (let i = 0; i < result.length; i++) {
       const [hi, lo] = threefry2x32(key[0], key[1], i, (key[2] + call) | 0);
-      result[i] = node.dtype === "f32" ? uniformF32(hi) : uniformF64(hi, lo);
+      if (node.dtype === "i32") result[i] = uniformBelow(hi, lo, bound);
+      else result[i] = node.dtype === "f32" ? uniformF32(hi) : uniformF64(hi, lo);
     }
     return result;
   },

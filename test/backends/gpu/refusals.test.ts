@@ -43,9 +43,8 @@ it("refuses f64 and large tensors", async () => {
   await S.setBackend("gpu", { mode: "webasm" });
   const reading = async (x: () => S.Tensor) => x().data();
   await expect(reading(() => S.tensor([1], { dtype: "f64" }).add(1))).rejects.toThrow(
-    /no f64 on this backend .*; cast to f32, or use the wasm backend/,
+    /no f64 on this backend; cast to f32, or use the wasm backend/,
   );
-  await expect(reading(() => S.randint(0, 5, [3]))).rejects.toThrow(/randint and permutation draw in it/);
   await expect(reading(() => S.zeros([maxElements + 1]).add(1))).rejects.toThrow(
     /a tensor of 16777217 elements is too large: .*16777216/,
   );

@@ -156,6 +156,28 @@ describe.each(modes)("mode %s", (mode) => {
     }
   });
 
+  it("draws the whole numbers the other backends draw", async () => {
+    for (const [low, high] of [
+      [0, 1],
+      [-3, 4],
+      [0, 1000],
+      [5, 2 ** 24 + 5],
+      [-9, 2 ** 24 + 5],
+      [0, 2 ** 31],
+      [-(2 ** 31), 2 ** 31],
+    ]) {
+      const generator = () => S.generator(99, `of ${high}`);
+      const [actual, expected] = await both(() =>
+        S.cast(S.randint(low, high, [7, 9], { generator: generator() }), "i32"),
+      );
+      expect(actual, `[${low}, ${high})`).toEqual(expected);
+    }
+    for (const n of [0, 1, 50]) {
+      const [actual, expected] = await both(() => S.permutation(n, { generator: S.generator(3) }));
+      expect(actual).toEqual(expected);
+    }
+  });
+
   it("marks gathers out of range with NaN", async () => {
     const at = S.tensor([0, 3, -1], { dtype: "i32" });
     expect(Array.from(await S.gather(S.tensor([5, 6, 7]), 0, at).data())).toEqual([5, Number.NaN, Number.NaN]);

@@ -88,8 +88,10 @@ export function applyFn(
     case "uniform":
       return uniform(
         v,
+        width,
         dtype,
         args.map((arg) => arg.local),
+        args[4]?.constant,
       );
     default:
   }
