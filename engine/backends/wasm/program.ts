@@ -11,7 +11,7 @@ import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm/gemm.ts";
 import { emitGroupedKernel, groupedScratchBytes, groupedUnits } from "./gemm/grouped.ts";
 import { emitScatter, scatterUnits } from "./indexed/scatter.ts";
 import { emitSort, sortUnits, sortWork } from "./indexed/sort.ts";
-import { emitLoop, loopUnits } from "./loops/loop.ts";
+import { emitLoop, loopUnits, loopWork } from "./loops/loop.ts";
 import { errorAddress, type Heap } from "./memory/heap.ts";
 import { emitRepeat } from "./scans/repeat.ts";
 import { emitScan, scanUnits } from "./scans/scan.ts";
@@ -26,7 +26,7 @@ export interface Instance {
   readonly program: Program;
   readonly module: WebAssembly.Module;
   readonly moduleBytes: number;
-  /** Work that threads can share, in multiply-adds or vector instructions. */
+  /** Work that threads can share, in the time that eight multiply-adds of a product take (a third of a nanosecond). */
   readonly sharedWork: number;
   /**
    * This thread's part of a run. `arena` is the address of the arena, `table` that of the addresses of the state
@@ -141,14 +141,8 @@ function emitKernel(
 ): Pick<EmittedKernel, "index" | "units" | "work"> {
   const name = `${kernel.kind}${id}`;
   switch (kernel.kind) {
-    case "loop": {
-      const instrs = kernel.stages.reduce((n, stage) => n + stage.instrs.length, 0);
-      return {
-        index: emitLoop(env, kernel, name),
-        units: loopUnits(kernel),
-        work: product(kernel.axes) * instrs * 2,
-      };
-    }
+    case "loop":
+      return { index: emitLoop(env, kernel, name), units: loopUnits(kernel), work: loopWork(kernel) };
     case "contract": {
       const scratch = (f: FunctionBuilder) => f.globalGet(env.scratchGlobal);
       env.needScratch(gemmScratchBytes(kernel, env));

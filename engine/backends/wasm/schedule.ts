@@ -6,7 +6,7 @@ import { bytesOf } from "../../compile/plan.ts";
 /** What the schedule needs to know of a kernel. */
 export interface KernelCost {
   readonly units: number;
-  /** Work of a whole call, in multiply-adds or vector instructions. */
+  /** Work of a whole call, in the time that eight multiply-adds of a product take (a third of a nanosecond). */
   readonly work: number;
   /** Calls into JavaScript, which only the first thread can. */
   readonly serial: boolean;
@@ -20,7 +20,7 @@ export interface ScheduledCall {
 }
 
 /** Work below which a call takes about as long as two threads take to meet. */
-export const worthSplitting = 8192;
+export const worthSplitting = 2048;
 
 /** The memory a call reads or writes: bytes of the arena, or a state buffer. */
 interface Touch {

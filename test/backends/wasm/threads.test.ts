@@ -42,6 +42,17 @@ function run(r: Runner, outputs: readonly Node[], fuse = true): HostArray[] {
 /** Equal bits: NaN equals NaN, and zeros have their sign. */
 const bits = (values: HostArray): string => Array.from(values, (v) => (Object.is(v, -0) ? "-0" : String(v))).join();
 
+/** A matrix of values with many digits. */
+const noise = (rows: number, cols: number): Node =>
+  dataNode(
+    new Storage(
+      "f32",
+      rows * cols,
+      Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i + cols)),
+    ),
+    [rows, cols],
+  );
+
 /** Lets the workers start: until then every program runs on one thread. */
 async function warm(r: Runner): Promise<void> {
   const x = dataNode(Storage.zeros("f32", 64), [8, 8]);
@@ -73,6 +84,39 @@ describe("threads", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test("small programs in a loop of calls, alone at first and with workers once these are awake, give the same bits", async () => {
+    const side = fc.integer({ min: 50, max: 90 });
+    const r = new Runner(new Heap());
+    r.threads = 2;
+    try {
+      await fc.assert(
+        fc.asyncProperty(side, side, side, fc.boolean(), async (m, n, k, transposed) => {
+          const a = noise(m, k);
+          const b = transposed ? build.permute(noise(n, k), [1, 0]) : noise(k, n);
+          const outputs = [build.apply("contract", [a, b], {})];
+          const expected = run(one, outputs).map(bits);
+          const graph = cutGraph(outputs);
+          const executable = new WasmExecutable(r, compileGraph(graph));
+          const inputs = inputStorages(graph);
+          for (let i = 0; i < 3; i++) {
+            // Long enough a pause for the workers to start, to load the program, and to fall asleep.
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            const results = Array.from({ length: 20 }, () => new Storage("f32", m * n));
+            for (const out of results) executable.run(inputs, [out]);
+            for (const out of results) expect(bits(out.host as HostArray)).toEqual(expected[0]);
+          }
+          executable.release();
+        }),
+        { numRuns: 30 },
+      );
+      for (let i = 0; i < 200 && r.activeThreads < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      // The loops have started workers, which no single program of this size would.
+      expect(r.activeThreads).toBe(2);
+    } finally {
+      r.threads = 1;
+    }
   });
 
   test("a worker that dies is an error or a slower run, never a wrong result, and the next call works", async () => {

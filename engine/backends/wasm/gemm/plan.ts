@@ -43,8 +43,8 @@ export interface Plan extends Product {
 
 /** L1 holds a strip of A and of B along blockK; L2 holds a block of A; a block of B streams from L2 or L3. */
 const block = { m: 120, n: 512, k: 256 };
-/** Multiplications in a unit: below this, sharing costs more than it gains. */
-const unitWork = 1 << 16;
+/** Multiplications in a unit: fewer than this are not worth a share of their own. */
+const unitWork = 1 << 14;
 
 const multiple = (value: number, of: number): number => Math.ceil(value / of) * of;
 

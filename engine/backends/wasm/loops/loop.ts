@@ -2,6 +2,7 @@
 
 import type { LoopKernel } from "../../../compile/ir.ts";
 import { bytesPerElement } from "../../../dtype.ts";
+import { weightOf } from "../vector/apply.ts";
 import type { Env } from "../vector/env.ts";
 import { type Local, Vector } from "../vector/vector.ts";
 import { Cursor, type Slot } from "./cursor.ts";
@@ -15,6 +16,20 @@ import { extraRegisters, WideStage } from "./wide.ts";
 
 /** How many units of work the kernel has: outer indices, blocks of them, or pieces of a long row. */
 export const loopUnits = (kernel: LoopKernel): number => unitCount(nestOf(kernel));
+
+/** Vector instructions that take as long as eight multiply-adds of a product, the unit of work: measured. */
+const instructionsPerWork = 3;
+
+/** The work of all units, in the time that eight multiply-adds of a product take. */
+export function loopWork({ axes, outer, stages }: LoopKernel): number {
+  const elements = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
+  const instructions = stages.map(({ over, instrs, stores, folds }) => {
+    const weights = instrs.map((instr) => weightOf(instr) * (instr.dtype === "f64" ? 2 : 1));
+    const each = weights.reduce((sum, weight) => sum + weight, stores.length + 2 * folds.length);
+    return (elements(over === "row" ? axes : axes.slice(0, outer)) / 4) * each;
+  });
+  return instructions.reduce((sum, n) => sum + n, 0) / instructionsPerWork;
+}
 
 /** Index of the kernel's function in the module. */
 export function emitLoop(env: Env, kernel: LoopKernel, name: string): number {

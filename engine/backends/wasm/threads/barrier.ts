@@ -16,6 +16,8 @@ export const sync = {
   /** One word a worker: messages sent to it, and messages it has handled. */
   posted: 448,
   handled: 704,
+  /** Workers that sleep on the bell. */
+  asleep: 960,
 } as const;
 
 export const maxThreads = 64;

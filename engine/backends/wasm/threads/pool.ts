@@ -24,7 +24,7 @@ export class Pool {
   constructor(heap: Heap, threads: number, imports: ImportNames) {
     this.heap = heap;
     const { words } = heap;
-    for (const address of [sync.count, sync.failed]) Atomics.store(words, address / 4, 0);
+    for (const address of [sync.count, sync.failed, sync.asleep]) Atomics.store(words, address / 4, 0);
     for (let thread = 1; thread < Math.min(threads, maxThreads); thread++) {
       Atomics.store(words, sync.posted / 4 + thread, 0);
       Atomics.store(words, sync.handled / 4 + thread, 0);
@@ -60,7 +60,13 @@ export class Pool {
     this.ring();
   }
 
-  private ring(): void {
+  /** Whether every worker looks out for the next run. */
+  get awake(): boolean {
+    return Atomics.load(this.heap.words, sync.asleep / 4) === 0;
+  }
+
+  /** Wakes workers that sleep. */
+  ring(): void {
     Atomics.add(this.heap.words, sync.bell / 4, 1);
     Atomics.notify(this.heap.words, sync.bell / 4);
   }

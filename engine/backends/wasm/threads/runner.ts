@@ -1,4 +1,5 @@
-// Running instances with the threads of a heap: one thread for small programs, the pool for those worth waking it for.
+// Running instances with the threads of a heap: the pool for programs worth waking it for, and for smaller ones while it
+// is awake, as it is in a loop of calls; one thread for the rest.
 
 import type { Heap } from "../memory/heap.ts";
 import { Residents } from "../memory/residents.ts";
@@ -7,8 +8,17 @@ import { importNames } from "../vector/env.ts";
 import { availableThreads } from "./host.ts";
 import { Pool } from "./pool.ts";
 
-/** Shared work below which waking a sleeping worker costs more than it brings. */
+/** Shared work from which a program is done sooner by two threads, though one of them has to wake up first. */
 const worthWaking = 1 << 18;
+/** Shared work from which two threads that are awake are faster than one. */
+const worthSharing = 1 << 14;
+/** Two programs worth sharing that start no further apart than this, beside their own time, are a loop of calls; in ms. */
+const loopGap = 0.05;
+/**
+ * Milliseconds between two attempts to wake workers for programs too small to wait for them: where other processes hold
+ * the cores, a worker that wakes takes the place of the thread that rang.
+ */
+const attemptGap = 10;
 
 /** Thresholds of work from which calls are split and workers woken; tests set them to 0. */
 export interface RunnerOptions {
@@ -24,6 +34,11 @@ export class Runner {
   private pool: Pool | undefined;
   private readonly loaded = new Map<Instance, number>();
   private nextId = 1;
+  private readonly cores = availableThreads();
+  /** When the last program worth sharing ended. */
+  private ended = Number.NEGATIVE_INFINITY;
+  /** When workers were last woken for a small program. */
+  private rang = Number.NEGATIVE_INFINITY;
 
   constructor(heap: Heap, options: RunnerOptions = {}) {
     this.heap = heap;
@@ -33,7 +48,7 @@ export class Runner {
 
   /** How many threads may compute; by default as many as there are cores. */
   get threads(): number {
-    return this.heap.shared ? (this.wanted ?? availableThreads()) : 1;
+    return this.heap.shared ? (this.wanted ?? this.cores) : 1;
   }
 
   set threads(threads: number) {
@@ -59,8 +74,18 @@ export class Runner {
 
   /** Runs a program to its end; results do not depend on the number of threads. */
   run(instance: Instance, arena: number, table: number): void {
-    const threads =
-      this.threads > 1 && instance.sharedWork >= (this.options.wakeFrom ?? worthWaking) ? this.join(instance) : 1;
+    const wakes = instance.sharedWork >= (this.options.wakeFrom ?? worthWaking);
+    if (this.threads === 1 || !(wakes || instance.sharedWork >= worthSharing)) {
+      instance.run(0, 1, arena, table);
+      return;
+    }
+    const now = performance.now();
+    const threads = wakes || now - this.ended < loopGap ? this.join(instance, wakes, now) : 1;
+    this.runWith(threads, instance, arena, table);
+    this.ended = performance.now();
+  }
+
+  private runWith(threads: number, instance: Instance, arena: number, table: number): void {
     const { pool } = this;
     if (pool === undefined || threads === 1) {
       instance.run(0, 1, arena, table);
@@ -76,15 +101,21 @@ export class Runner {
     }
   }
 
-  /** Makes sure the pool knows the program; returns how many threads can run it now. */
-  private join(instance: Instance): number {
+  /** Makes sure the pool knows the program; returns how many threads should run it now. */
+  private join(instance: Instance, wakes: boolean, now: number): number {
     if (this.pool?.dead) this.endPool();
     this.pool ??= new Pool(this.heap, this.threads, importNames);
     if (!this.loaded.has(instance)) {
       this.loaded.set(instance, this.nextId);
       this.pool.load(this.nextId++, instance.module);
     }
-    return this.pool.threads;
+    if (wakes || this.pool.awake) return this.pool.threads;
+    // A small program doesn't wait for sleepers: they will be awake for the next one.
+    if (now - this.rang > attemptGap) {
+      this.rang = now;
+      this.pool.ring();
+    }
+    return 1;
   }
 
   /** Lets the workers forget a program. */

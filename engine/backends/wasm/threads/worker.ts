@@ -3,8 +3,8 @@
 
 import { sync } from "./barrier.ts";
 
-/** Iterations of looking at the bell before going to sleep: a few tens of microseconds. */
-const spins = 20_000;
+/** Milliseconds a worker looks out for the next run before it goes to sleep; it is awake again 20 us after a ring. */
+export const lookout = 0.1;
 
 const word = (address: number): number => address / 4;
 
@@ -40,20 +40,24 @@ function handle(message) {
 
 // Runs what is asked for until a message waits in the event loop.
 function serve() {
-  for (let spun = 0; ; spun++) {
+  for (let looks = 1, since = performance.now(); ; looks++) {
     const bell = Atomics.load(words, ${word(sync.bell)});
     const run = Atomics.load(words, ${word(sync.run)});
     if (run !== seen) {
       seen = run;
-      spun = 0;
-      const [id, threads, arena, table] = words.subarray(${word(sync.run) + 1}, ${word(sync.run) + 5});
-      if (thread < threads) programs.get(id).exports.run(thread, threads, arena, table);
-      continue;
+      const threads = words[${word(sync.run) + 2}];
+      if (thread < threads) {
+        const [arena, table] = [words[${word(sync.run) + 3}], words[${word(sync.run) + 4}]];
+        programs.get(words[${word(sync.run) + 1}]).exports.run(thread, threads, arena, table);
+      }
+    } else {
+      if (Atomics.load(words, ${word(sync.posted)} + thread) !== handled) return;
+      if (looks % 16 !== 0 || performance.now() - since < ${lookout}) continue;
+      Atomics.add(words, ${word(sync.asleep)}, 1);
+      Atomics.wait(words, ${word(sync.bell)}, bell);
+      Atomics.sub(words, ${word(sync.asleep)}, 1);
     }
-    if (Atomics.load(words, ${word(sync.posted)} + thread) !== handled) return;
-    if (spun < ${spins}) continue;
-    Atomics.wait(words, ${word(sync.bell)}, bell);
-    spun = 0;
+    since = performance.now();
   }
 }
 
