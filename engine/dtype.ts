@@ -1,5 +1,7 @@
 // Element types: their storage, their promotion order, and nothing else.
 
+import { DTypeError, OutOfMemoryError } from "./errors.ts";
+
 /** Element type of a tensor. `bool` is stored as one byte (0 or 1). */
 export type DType = "f32" | "f64" | "i32" | "bool";
 
@@ -18,8 +20,25 @@ export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "
 /** The smallest dtype that holds both: bool < i32 < f32 < f64. */
 export const promote = (a: DType, b: DType): DType => (rank[a] >= rank[b] ? a : b);
 
-/** A zeroed host array of `length` elements. */
+/** A zeroed host array of `length` elements. Throws an OutOfMemoryError where there is no memory for it. */
 export function hostArray(dtype: DType, length: number): HostArray {
+  try {
+    return freshArray(dtype, length);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const size = `${length} elements of ${dtype}, ${length * bytes[dtype]} bytes`;
+    throw new OutOfMemoryError("hostArray", `no memory for an array of ${size}`, { cause: error });
+  }
+}
+
+/** Throws a DTypeError for what is none. */
+export function checkDType(op: string, dtype: string): asserts dtype is DType {
+  if (!Object.hasOwn(bytes, dtype)) {
+    throw new DTypeError(op, `the dtype must be one of ${dtypes.join(", ")}, got ${JSON.stringify(dtype)}`);
+  }
+}
+
+function freshArray(dtype: DType, length: number): HostArray {
   switch (dtype) {
     case "f32":
       return new Float32Array(length);

@@ -34,22 +34,27 @@ export function checkShape(op: string, shape: Shape): Shape {
   if (sizeOf(shape) > maxElements) {
     throw new ShapeError(op, `shape ${formatShape(shape)} has ${sizeOf(shape)} elements, more than ${maxElements}`);
   }
+  if (shape.some((side) => side > maxElements)) {
+    throw new ShapeError(op, `shape ${formatShape(shape)} has a side longer than ${maxElements}`);
+  }
   return shape;
 }
 
-/** Resolves an axis in [-rank, rank) to [0, rank). */
-export function resolveAxis(op: string, axis: number, rank: number, what = "axis"): number {
+/** Resolves an axis in [-rank, rank) of a shape (or of one of so many axes) to [0, rank). */
+export function resolveAxis(op: string, axis: number, of: Shape | number, what = "axis"): number {
+  const rank = typeof of === "number" ? of : of.length;
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new ShapeError(op, `${what} ${axis} is out of range for a tensor of rank ${rank}`);
+    const whole = typeof of === "number" ? "" : ` ${formatShape(of)}`;
+    throw new ShapeError(op, `${what} ${axis} is out of range for a tensor${whole} of rank ${rank}`);
   }
   return axis < 0 ? axis + rank : axis;
 }
 
 /** Resolves a list of axes (undefined: all) to a sorted list without repeats. */
-export function resolveAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
-  if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+export function resolveAxes(op: string, axes: number | readonly number[] | undefined, of: Shape | number): number[] {
+  if (axes === undefined) return Array.from({ length: typeof of === "number" ? of : of.length }, (_, i) => i);
   const list = typeof axes === "number" ? [axes] : axes;
-  const resolved = list.map((axis) => resolveAxis(op, axis, rank)).sort((a, b) => a - b);
+  const resolved = list.map((axis) => resolveAxis(op, axis, of)).sort((a, b) => a - b);
   resolved.forEach((axis, i) => {
     if (i > 0 && resolved[i - 1] === axis)
       throw new ShapeError(op, `axis ${axis} is given twice in [${list.join(", ")}]`);
@@ -58,7 +63,10 @@ export function resolveAxes(op: string, axes: number | readonly number[] | undef
 }
 
 /** NumPy broadcasting of any number of shapes. Throws a ShapeError where they do not fit, or the result is too large. */
-export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
+export const broadcastShapes = (op: string, ...shapes: Shape[]): number[] => broadcastParts(op, shapes, shapes);
+
+/** The same of parts of shapes; the error shows the whole ones. */
+export function broadcastParts(op: string, shapes: readonly Shape[], wholes: readonly Shape[]): number[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   const result = new Array<number>(rank).fill(1);
   for (const shape of shapes) {
@@ -68,8 +76,9 @@ export function broadcastShapes(op: string, ...shapes: Shape[]): number[] {
       if (other === 1) result[lead + i] = side;
       else if (side !== 1 && side !== other) {
         const axis = lead + i - rank;
-        const list = shapes.map(formatShape).join(" and ");
-        throw new ShapeError(op, `shapes ${list} do not broadcast: axis ${axis} is ${other} and ${side}`);
+        const list = wholes.map(formatShape).join(" and ");
+        const which = shapes === wholes ? `axis ${axis} is` : "sides are";
+        throw new ShapeError(op, `shapes ${list} do not broadcast: ${which} ${other} and ${side}`);
       }
     });
   }
@@ -88,14 +97,14 @@ export function keepAxes(shape: Shape, axes: readonly number[]): number[] {
 }
 
 /** Resolves one -1 in a target shape so that the sizes agree. */
-export function resolveReshape(op: string, from: Shape, to: Shape): number[] {
+export function resolveReshape(op: string, from: Shape, to: Shape, what = formatShape(from)): number[] {
   const unknown = to.filter((side) => side === -1).length;
   const known = to.reduce((n, side) => (side === -1 ? n : n * side), 1);
   const size = sizeOf(from);
   if (unknown > 1) throw new ShapeError(op, `only one side of ${formatShape(to)} may be -1`);
   const ok = unknown === 0 ? known === size : known > 0 && size % known === 0;
   if (!ok || to.some((side) => !Number.isInteger(side) || side < -1)) {
-    throw new ShapeError(op, `cannot reshape ${formatShape(from)} (${size} elements) to ${formatShape(to)}`);
+    throw new ShapeError(op, `cannot reshape ${what} (${size} elements) to ${formatShape(to)}`);
   }
   return to.map((side) => (side === -1 ? size / known : side));
 }

@@ -2,7 +2,7 @@
 
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { apart, operation } from "../operation.ts";
-import { formatShape } from "../shape.ts";
+import { broadcastParts, formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, lessEqual, mul, where } from "./elementwise.ts";
 import { matmul } from "./linalg.ts";
@@ -38,6 +38,12 @@ export const scaledDotProductAttention = operation(
       const shapes = [q, k, v].map((x) => formatShape(x.shape));
       throw new ShapeError(op, `q ${shapes[0]}, k ${shapes[1]} and v ${shapes[2]} do not fit`);
     }
+    const given = [q, k, v].map((x) => x.shape);
+    broadcastParts(
+      op,
+      given.map((shape) => shape.slice(0, -2)),
+      given,
+    );
     const scores = masked(op, mul(matmul(q, mT(k)), options.scale ?? 1 / Math.sqrt(d)), options);
     const weights = softmax(scores, -1);
     const { dropout } = options;

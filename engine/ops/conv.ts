@@ -77,7 +77,7 @@ function conv(op: string, axes: number, x: Tensor, weight: Tensor, options: Conv
   const spans = weight.shape.slice(2).map((size, i) => span(size, dilations[i]));
   const sides = x.shape.slice(-axes);
   const pairs = resolvePadding(op, padding, sides, spans, strides);
-  checkSpans(op, x.shape, sides, pairs, spans);
+  checkSpans(op, x.shape, pairs, weight.shape.slice(2), dilations);
   const geometry = geometryOf(strides, dilations, pairs, groups);
   const dtype = promote(promote(x.dtype, weight.dtype), "f32");
   return batched(cast(x, dtype), axes, (input) =>

@@ -1,8 +1,9 @@
 // Making tensors from numbers. What is made outside compile() is a leaf: it can require gradients and be assigned to.
 
-import { type DType, type HostArray, hostArray, roundTo } from "../dtype.ts";
+import { checkDType, type DType, type HostArray, hostArray, roundTo } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { Storage } from "../graph/storage.ts";
+import { operation } from "../operation.ts";
 import { currentTrace } from "../runtime/trace.ts";
 import { checkShape, formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
 import { leafTensor, type Tensor } from "../tensor.ts";
@@ -30,10 +31,11 @@ export interface TensorOptions extends CreateOptions {
  * numbers too, unlike PyTorch), booleans are bool, Float32Array is f32, Float64Array f64 and integer arrays i32.
  * Throws a ShapeError for ragged arrays, an ArgumentError for elements that are not numbers.
  */
-export function tensor(data: NestedData | NumberArray, options: TensorOptions = {}): Tensor {
+export const tensor = operation("tensor", (data: NestedData | NumberArray, options: TensorOptions = {}): Tensor => {
   const flat = ArrayBuffer.isView(data)
     ? { values: data, shape: [data.length], dtype: options.dtype ?? dtypeOfArray(data) }
     : flatten(data, options.dtype);
+  checkDType("tensor", flat.dtype);
   const shape = checkShape("tensor", options.shape ?? flat.shape);
   if (sizeOf(shape) !== flat.values.length) {
     throw new ShapeError("tensor", `${flat.values.length} values do not fill shape ${formatShape(shape)}`);
@@ -41,7 +43,7 @@ export function tensor(data: NestedData | NumberArray, options: TensorOptions = 
   const host = hostArray(flat.dtype, flat.values.length);
   for (let i = 0; i < host.length; i++) host[i] = roundTo(flat.dtype, flat.values[i]);
   return leafTensor(new Storage(flat.dtype, host.length, host), shape, options.requiresGrad);
-}
+});
 
 function dtypeOfArray(data: NumberArray): DType {
   if (data instanceof Float32Array) return "f32";
@@ -89,37 +91,48 @@ function flatten(data: NestedData, dtype: DType | undefined) {
 /** A leaf whose element i is `value(i)`. */
 function generate(op: string, shape: Shape, options: CreateOptions, value: (i: number) => number): Tensor {
   const dtype = options.dtype ?? "f32";
+  checkDType(op, dtype);
   const host = hostArray(dtype, sizeOf(checkShape(op, shape)));
   for (let i = 0; i < host.length; i++) host[i] = roundTo(dtype, value(i));
   return leafTensor(new Storage(dtype, host.length, host), shape, options.requiresGrad);
 }
 
 /** A tensor of `shape`, all `value`. Inside compile() it is a constant of the program, not a leaf. */
-export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
+export const full = operation("full", (shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor => {
   const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "f32");
+  checkDType("full", dtype);
   checkShape("full", shape);
   if (currentTrace() !== undefined && options.requiresGrad !== true) return filled(shape, dtype, Number(value));
   const host = hostArray(dtype, sizeOf(shape));
   // Fresh memory is zero already, and touching it is what costs.
   if (!Object.is(value, 0)) host.fill(roundTo(dtype, Number(value)));
   return leafTensor(new Storage(dtype, host.length, host), shape, options.requiresGrad);
-}
+});
 
 /** A tensor of `shape`, all 0. */
-export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 0, options);
+export const zeros = operation("zeros", (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 0, options));
 
 /** A tensor of `shape`, all 1. */
-export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 1, options);
+export const ones = operation("ones", (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 1, options));
 
 /** A tensor of x's shape and dtype, all `value`. */
-export const fullLike = (x: Tensor, value: number | boolean, options: CreateOptions = {}): Tensor =>
-  full(x.shape, value, { dtype: x.dtype, ...options });
+export const fullLike = operation(
+  "fullLike",
+  (x: Tensor, value: number | boolean, options: CreateOptions = {}): Tensor =>
+    full(x.shape, value, { dtype: x.dtype, ...options }),
+);
 
 /** A tensor of x's shape and dtype, all 0. */
-export const zerosLike = (x: Tensor, options: CreateOptions = {}): Tensor => fullLike(x, 0, options);
+export const zerosLike = operation(
+  "zerosLike",
+  (x: Tensor, options: CreateOptions = {}): Tensor => fullLike(x, 0, options),
+);
 
 /** A tensor of x's shape and dtype, all 1. */
-export const onesLike = (x: Tensor, options: CreateOptions = {}): Tensor => fullLike(x, 1, options);
+export const onesLike = operation(
+  "onesLike",
+  (x: Tensor, options: CreateOptions = {}): Tensor => fullLike(x, 1, options),
+);
 
 /**
  * start, start + step, ... before stop: [ceil((stop - start) / step)]. `arange(stop)` starts at 0. f32 unless `dtype`
@@ -140,20 +153,28 @@ export function arange(...args: (number | CreateOptions | undefined)[]): Tensor 
 }
 
 /** `count` evenly spaced numbers from start to stop, both included: [count]. */
-export function linspace(start: number, stop: number, count: number, options: CreateOptions = {}): Tensor {
-  const last = count - 1;
-  // From both ends, so that they are `start` and `stop` to the bit.
-  const value = (i: number): number => {
-    if (i === 0) return start;
-    return i * 2 <= last ? start + ((stop - start) * i) / last : stop - ((stop - start) * (last - i)) / last;
-  };
-  return generate("linspace", [count], options, value);
-}
+export const linspace = operation(
+  "linspace",
+  (start: number, stop: number, count: number, options: CreateOptions = {}): Tensor => {
+    const last = count - 1;
+    // From both ends, so that they are `start` and `stop` to the bit.
+    const value = (i: number): number => {
+      if (i === 0) return start;
+      return i * 2 <= last ? start + ((stop - start) * i) / last : stop - ((stop - start) * (last - i)) / last;
+    };
+    return generate("linspace", [count], options, value);
+  },
+);
 
 /** The identity matrix: [n, m] with 1 on the diagonal; m defaults to n. */
-export const eye = (n: number, m: number = n, options: CreateOptions = {}): Tensor =>
-  generate("eye", [n, m], options, (i) => (Math.floor(i / m) === i % m ? 1 : 0));
+export const eye = operation(
+  "eye",
+  (n: number, m: number = n, options: CreateOptions = {}): Tensor =>
+    generate("eye", [n, m], options, (i) => (Math.floor(i / m) === i % m ? 1 : 0)),
+);
 
 /** i32 positions along `axis`, of the given shape. Not a leaf: it costs no memory where it is fused. */
-export const iota = (shape: Shape, axis = -1): Tensor =>
-  positions(checkShape("iota", shape), resolveAxis("iota", axis, shape.length));
+export const iota = operation(
+  "iota",
+  (shape: Shape, axis = -1): Tensor => positions(checkShape("iota", shape), resolveAxis("iota", axis, shape.length)),
+);

@@ -67,7 +67,7 @@ function delayed(x: Tensor, axis: number, reverse: boolean, fill: number): Tenso
 /** Sum of the elements up to each, along `axis`. bool counts in i32. */
 export const cumsum = operation("cumsum", (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
   checkTensor("cumsum", x);
-  const at = resolveAxis("cumsum", axis, x.rank);
+  const at = resolveAxis("cumsum", axis, x.shape);
   return primitive("cumsum", [asNumber(x)], { axis: at, reverse: options.reverse === true });
 });
 
@@ -77,7 +77,7 @@ export const cumsum = operation("cumsum", (x: Tensor, axis = -1, options: Cumula
  */
 export const cumprod = operation("cumprod", (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
   checkTensor("cumprod", x);
-  const at = resolveAxis("cumprod", axis, x.rank);
+  const at = resolveAxis("cumprod", axis, x.shape);
   const reverse = options.reverse === true;
   const value = asNumber(x);
   if (value.shape[at] === 0) return value;
@@ -90,7 +90,7 @@ export const cumprod = operation("cumprod", (x: Tensor, axis = -1, options: Cumu
 export const cummax = operation("cummax", (x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme => {
   checkTensor("cummax", x);
   const value = asNumber(x);
-  const attrs = { axis: resolveAxis("cummax", axis, x.rank), reverse: options.reverse === true };
+  const attrs = { axis: resolveAxis("cummax", axis, x.shape), reverse: options.reverse === true };
   const values = primitive("cummax", [value], attrs);
   return { values, indices: placesOf(value, values, attrs) };
 });
@@ -99,7 +99,7 @@ export const cummax = operation("cummax", (x: Tensor, axis = -1, options: Cumula
 export const cummin = operation("cummin", (x: Tensor, axis = -1, options: CumulativeOptions = {}): RunningExtreme => {
   checkTensor("cummin", x);
   const value = asNumber(x);
-  const attrs = { axis: resolveAxis("cummin", axis, x.rank), reverse: options.reverse === true };
+  const attrs = { axis: resolveAxis("cummin", axis, x.shape), reverse: options.reverse === true };
   // -1 - x turns the order of all i32 around; -x does not, since the smallest has no negative.
   const turned = (v: Tensor): Tensor => (isFloat(v.dtype) ? neg(v) : sub(-1, v));
   const values = turned(primitive("cummax", [turned(value)], attrs));
@@ -122,7 +122,7 @@ export const logcumsumexp = operation(
   "logcumsumexp",
   (x: Tensor, axis = -1, options: CumulativeOptions = {}): Tensor => {
     checkTensor("logcumsumexp", x);
-    const at = resolveAxis("logcumsumexp", axis, x.rank);
+    const at = resolveAxis("logcumsumexp", axis, x.shape);
     const reverse = options.reverse === true;
     return customGradient(
       (input: Tensor) => {
@@ -170,7 +170,7 @@ export const linearRecurrence = operation(
     const reverse = options.reverse === true;
     if (h0 !== undefined) checkTensor("linearRecurrence", h0, "h0");
     const [x, y] = align("linearRecurrence", [a, b], "i32").map((node) => new Tensor(node));
-    const at = resolveAxis("linearRecurrence", axis, x.rank);
+    const at = resolveAxis("linearRecurrence", axis, x.shape);
     const attrs = { axis: at, reverse, lag: false };
     if (h0 === undefined) return primitive("recurrence", [x, y], attrs);
     const start = x.shape.filter((_, i) => i !== at);

@@ -1,7 +1,7 @@
 // Elementwise operations: the primitives' broadcasting, promoting face. Each file of this kind is part of the method
 // table: every function it exports takes a tensor first.
 
-import { type DType, isFloat } from "../dtype.ts";
+import { checkDType, type DType, isFloat } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
 import type { BinaryNumericOp, CompareOp, UnaryFloatOp, UnaryNumericOp } from "../graph/vocabulary.ts";
 import { operation } from "../operation.ts";
@@ -190,6 +190,7 @@ export const isFinite = operation("isFinite", (x: Tensor): Tensor => {
 /** The values as another dtype: to i32 truncates and saturates (NaN gives 0), to bool tests for zero. */
 export const cast = operation("cast", (x: Tensor, dtype: DType): Tensor => {
   checkTensor("cast", x);
+  checkDType("cast", dtype);
   return x.dtype === dtype ? x : new Tensor(build.cast(x.node, dtype));
 });
 

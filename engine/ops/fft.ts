@@ -4,7 +4,7 @@
 import { promote } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { operation } from "../operation.ts";
-import { formatShape, resolveAxis, type Shape, sizeOf } from "../shape.ts";
+import { broadcastParts, formatShape, maxElements, resolveAxis, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./elementwise.ts";
 import { realOf, times, transformed, transformedReal } from "./fourier.ts";
@@ -47,8 +47,11 @@ function checkReal(op: string, x: Tensor): Tensor {
 }
 
 function lengthOf(op: string, n: number, shape: Shape, axis: number): number {
-  if (Number.isInteger(n) && n >= 1) return n;
-  throw new ArgumentError(op, `needs a whole length n >= 1 along axis ${axis} of ${formatShape(shape)}, got ${n}`);
+  if (Number.isInteger(n) && n >= 1 && n <= maxElements) return n;
+  throw new ArgumentError(
+    op,
+    `needs a whole length n in 1..${maxElements} along axis ${axis} of ${formatShape(shape)}, got ${n}`,
+  );
 }
 
 function scaleOf(op: string, norm: FftNorm, n: number, sign: Sign): number {
@@ -96,7 +99,7 @@ interface Request {
 }
 
 function complexAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request, sign: Sign): Tensor {
-  const at = resolveAxis(op, axis, x.rank - 1);
+  const at = resolveAxis(op, axis, x.rank - 1, `${formatShape(x.shape)}: axis`);
   const length = lengthOf(op, n ?? x.shape[at], x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, sign);
   const whole = fitted(x, at, length);
@@ -104,7 +107,7 @@ function complexAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request, 
 }
 
 function realAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): Tensor {
-  const at = resolveAxis(op, axis, x.rank);
+  const at = resolveAxis(op, axis, x.shape);
   const length = lengthOf(op, n ?? x.shape[at], x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, -1);
   const whole = fitted(x, at, length);
@@ -113,7 +116,7 @@ function realAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): Te
 }
 
 function toRealAlong(op: string, x: Tensor, { axis, n, norm, pairs }: Request): Tensor {
-  const at = resolveAxis(op, axis, x.rank - 1);
+  const at = resolveAxis(op, axis, x.rank - 1, `${formatShape(x.shape)}: axis`);
   const length = lengthOf(op, n ?? 2 * (x.shape[at] - 1), x.shape, axis);
   const scale = scaleOf(op, norm ?? "backward", length, 1);
   const half = fitted(x, at, Math.floor(length / 2) + 1);
@@ -150,15 +153,18 @@ export const irfft = operation("irfft", (x: Tensor, axis = -1, options: FftOptio
 type Axes2 = readonly [number, number];
 
 /** Both axes from the front. */
-function twoAxes(op: string, axes: Axes2, rank: number): Axes2 {
-  const [first, second] = [resolveAxis(op, axes[0], rank), resolveAxis(op, axes[1], rank)];
+function twoAxes(op: string, axes: Axes2, shape: Shape, rank: number, s: readonly number[] | undefined): Axes2 {
+  for (const [what, list] of Object.entries({ axes, s: s ?? axes })) {
+    if (list.length !== 2) throw new ArgumentError(op, `${what} must be two numbers, got [${list.join(", ")}]`);
+  }
+  const [first, second] = axes.map((axis) => resolveAxis(op, axis, rank, `${formatShape(shape)}: axis`));
   if (first === second) throw new ArgumentError(op, `needs two axes, got ${axes[0]} twice`);
   return [first, second];
 }
 
 function complexAlongBoth(op: string, x: Tensor, axes: Axes2, { s, norm }: Fft2Options, sign: Sign): Tensor {
   const whole = checkComplex(op, x);
-  const [first, second] = twoAxes(op, axes, whole.rank - 1);
+  const [first, second] = twoAxes(op, axes, whole.shape, whole.rank - 1, s);
   const once = complexAlong(op, whole, { axis: first, n: s?.[0], norm, pairs: "after" }, sign);
   return complexAlong(op, once, { axis: second, n: s?.[1], norm, pairs: "before" }, sign);
 }
@@ -176,7 +182,7 @@ export const ifft2 = operation("ifft2", (x: Tensor, axes: Axes2 = [-2, -1], opti
 /** `fft2` of real numbers, half of it along the second axis: [..., h, w] -> [..., h, w/2 + 1, 2]. */
 export const rfft2 = operation("rfft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   const whole = checkReal("rfft2", x);
-  const [first, second] = twoAxes("rfft2", axes, whole.rank);
+  const [first, second] = twoAxes("rfft2", axes, whole.shape, whole.rank, options.s);
   const { s, norm } = options;
   const half = realAlong("rfft2", whole, { axis: second, n: s?.[1], norm, pairs: "before" });
   return complexAlong("rfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, -1);
@@ -185,7 +191,7 @@ export const rfft2 = operation("rfft2", (x: Tensor, axes: Axes2 = [-2, -1], opti
 /** The inverse of `rfft2`: [..., h, w/2 + 1, 2] -> [..., h, w], w even where `s` does not give it. */
 export const irfft2 = operation("irfft2", (x: Tensor, axes: Axes2 = [-2, -1], options: Fft2Options = {}): Tensor => {
   const half = checkComplex("irfft2", x);
-  const [first, second] = twoAxes("irfft2", axes, half.rank - 1);
+  const [first, second] = twoAxes("irfft2", axes, half.shape, half.rank - 1, options.s);
   const { s, norm } = options;
   const columns = complexAlong("irfft2", half, { axis: first, n: s?.[0], norm, pairs: "after" }, 1);
   return toRealAlong("irfft2", columns, { axis: second, n: s?.[1], norm, pairs: "before" });
@@ -203,6 +209,7 @@ export const complexMul = operation("complexMul", (x: Tensor, y: Tensor): Tensor
     }
     return { re: select(z, -1, 0), im: select(z, -1, 1) };
   });
+  broadcastParts("complexMul", [x.shape.slice(0, -1), y.shape.slice(0, -1)], [x.shape, y.shape]);
   // Whole rows of real parts beside rows of imaginary ones: neighbours stay neighbours, here and in transforms after it.
   const rank = Math.max(x.rank, y.rank);
   const at = Math.max(0, rank - 2);

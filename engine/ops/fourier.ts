@@ -2,6 +2,7 @@
 // runs them, and their gradients, of any order, are theirs. A length is split into short factors (Cooley & Tukey 1965,
 // with the two inner sums as products); a long prime becomes a convolution with a chirp (Bluestein 1970).
 
+import { checkShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./elementwise.ts";
 import {
@@ -137,6 +138,8 @@ function secondSums(x: Tensor, plan: Plan & { kind: "split" }, sign: Sign, scale
 
 function convolved(plan: Plan & { kind: "chirp" }, x: Tensor, layout: Layout, sign: Sign, scale: number): Tensor {
   const { n, around } = plan;
+  // Before tables of such a length are made.
+  checkShape("fft", [x.shape[0], 2, around.n, x.shape[x.rank - 1]]);
   const turn = chirp(x.dtype, n, sign, 1);
   const length = around.n;
   const turned =

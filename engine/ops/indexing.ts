@@ -1,10 +1,10 @@
 // Elements chosen by data. Indices are i32; one out of range is an error when the program runs.
 
-import type { DType } from "../dtype.ts";
+import { checkDType, type DType } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { indexSource, operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
-import { broadcastShapes, checkShape, formatShape, resolveAxis, type Shape } from "../shape.ts";
+import { broadcastParts, checkShape, formatShape, resolveAxis, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { add, cast, equal, lessEqual, where } from "./elementwise.ts";
 import { broadcastTo, reshape, unsqueeze } from "./movement.ts";
@@ -26,12 +26,16 @@ const without = (shape: Shape, axis: number): number[] => shape.filter((_, i) =>
 export const takeAlongAxis = operation("takeAlongAxis", (x: Tensor, index: Tensor, axis: number): Tensor => {
   checkTensor("takeAlongAxis", x);
   checkIndex("takeAlongAxis", index);
-  const at = resolveAxis("takeAlongAxis", axis, x.rank);
+  const at = resolveAxis("takeAlongAxis", axis, x.shape);
   if (index.rank !== x.rank) {
     const shapes = `${formatShape(index.shape)} and ${formatShape(x.shape)}`;
     throw new ShapeError("takeAlongAxis", `index and x must have one rank, got ${shapes}`);
   }
-  const outer = broadcastShapes("takeAlongAxis", without(x.shape, at), without(index.shape, at));
+  const outer = broadcastParts(
+    "takeAlongAxis",
+    [without(x.shape, at), without(index.shape, at)],
+    [x.shape, index.shape],
+  );
   const [from, by] = [x, index].map((part) => broadcastTo(part, outer.toSpliced(at, 0, part.shape[at])));
   return new Tensor(
     build.apply("gather", [from.node, by.node], { axis: at, source: indexSource("takeAlongAxis index") }),
@@ -45,7 +49,7 @@ export const takeAlongAxis = operation("takeAlongAxis", (x: Tensor, index: Tenso
 export const gather = operation("gather", (x: Tensor, axis: number, index: Tensor): Tensor => {
   checkTensor("gather", x);
   checkIndex("gather", index);
-  const at = resolveAxis("gather", axis, x.rank);
+  const at = resolveAxis("gather", axis, x.shape);
   return new Tensor(
     build.apply("gather", [cropTo("gather", x, index.shape, at).node, index.node], {
       axis: at,
@@ -74,7 +78,7 @@ function cropTo(op: string, x: Tensor, shape: Shape, axis: number): Tensor {
 export const indexSelect = operation("indexSelect", (x: Tensor, axis: number, index: Tensor): Tensor => {
   checkTensor("indexSelect", x);
   checkIndex("indexSelect", index);
-  const at = resolveAxis("indexSelect", axis, x.rank);
+  const at = resolveAxis("indexSelect", axis, x.shape);
   const flat = reshape(
     index,
     x.shape.map((_, i) => (i === at ? index.size : 1)),
@@ -91,7 +95,7 @@ export const scatterAdd = operation("scatterAdd", (x: Tensor, axis: number, inde
   checkTensor("scatterAdd", x);
   checkIndex("scatterAdd", index);
   checkTensor("scatterAdd", updates, "updates");
-  const at = resolveAxis("scatterAdd", axis, x.rank);
+  const at = resolveAxis("scatterAdd", axis, x.shape);
   return new Tensor(
     build.apply("scatterAdd", [x.node, index.node, cast(updates, x.dtype).node], {
       axis: at,
@@ -106,23 +110,27 @@ export const oneHot = operation("oneHot", (index: Tensor, classes: number, dtype
   if (!Number.isInteger(classes) || classes < 0) {
     throw new ArgumentError("oneHot", `the number of classes must be a whole number >= 0, got ${classes}`);
   }
+  checkDType("oneHot", dtype);
   const shape = checkShape("oneHot", [...index.shape, classes]);
   return cast(equal(unsqueeze(index, -1), positions(shape, index.rank)), dtype);
 });
 
-function triangle(op: string, x: Tensor, keep: (row: Tensor, column: Tensor) => Tensor): Tensor {
+function triangle(op: string, x: Tensor, diagonal: number, keep: (shifted: Tensor, column: Tensor) => Tensor): Tensor {
   checkTensor(op, x);
   if (x.rank < 2) throw new ShapeError(op, `needs matrices, got ${formatShape(x.shape)}`);
+  if (!Number.isInteger(diagonal)) throw new ArgumentError(op, `the diagonal must be a whole number, got ${diagonal}`);
   const matrix = x.shape.slice(-2);
-  return where(keep(positions(matrix, 0), positions(matrix, 1)), x, x.dtype === "bool" ? false : 0);
+  // No further than there are elements: positions are i32.
+  const by = Math.max(-matrix[0], Math.min(matrix[1], diagonal));
+  return where(keep(add(positions(matrix, 0), by), positions(matrix, 1)), x, x.dtype === "bool" ? false : 0);
 }
 
 /** The lower triangle of matrices [..., m, n]: 0 above the given diagonal (0: the main one, positive: above it). */
 export const tril = operation("tril", (x: Tensor, diagonal = 0): Tensor => {
-  return triangle("tril", x, (row, column) => lessEqual(column, add(row, diagonal)));
+  return triangle("tril", x, diagonal, (shifted, column) => lessEqual(column, shifted));
 });
 
 /** The upper triangle of matrices [..., m, n]: 0 below the given diagonal. */
 export const triu = operation("triu", (x: Tensor, diagonal = 0): Tensor => {
-  return triangle("triu", x, (row, column) => lessEqual(add(row, diagonal), column));
+  return triangle("triu", x, diagonal, lessEqual);
 });

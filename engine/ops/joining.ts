@@ -17,7 +17,7 @@ function checkTensors(op: string, tensors: readonly Tensor[]): readonly Tensor[]
 export const concat = operation("concat", (tensors: readonly Tensor[], axis = 0): Tensor => {
   const list = checkTensors("concat", tensors);
   if (list.length === 0) throw new ArgumentError("concat", "needs at least one tensor");
-  const at = resolveAxis("concat", axis, list[0].rank);
+  const at = resolveAxis("concat", axis, list[0].shape);
   if (list.length === 1) return list[0];
   const dtype = commonDType("concat", list);
   return new Tensor(

@@ -4,7 +4,7 @@ import { isFloat, promote } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
-import { broadcastShapes, formatShape } from "../shape.ts";
+import { broadcastParts, formatShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { cast, mul } from "./elementwise.ts";
 import { broadcastTo, flatten, reshape, unsqueeze } from "./movement.ts";
@@ -47,7 +47,7 @@ function contract(x: Tensor, y: Tensor): Tensor {
     const rows = flatten(x, 0, -2);
     return reshape(contract(rows, y), [...x.shape.slice(0, -1), y.shape[1]]);
   }
-  const batch = broadcastShapes("matmul", x.shape.slice(0, -2), y.shape.slice(0, -2));
+  const batch = broadcastParts("matmul", [x.shape.slice(0, -2), y.shape.slice(0, -2)], [x.shape, y.shape]);
   const [a, b] = [x, y].map((operand) => broadcastTo(operand, [...batch, ...operand.shape.slice(-2)]));
   return new Tensor(build.apply("contract", [a.node, b.node], {}));
 }

@@ -19,11 +19,11 @@ export const permute = operation("permute", (x: Tensor, order: readonly number[]
   if (order.length !== x.rank) {
     throw new ShapeError("permute", `[${order.join(", ")}] does not name each axis of ${formatShape(x.shape)} once`);
   }
-  resolveAxes("permute", order, x.rank);
+  resolveAxes("permute", order, x.shape);
   return new Tensor(
     build.permute(
       x.node,
-      order.map((axis) => resolveAxis("permute", axis, x.rank)),
+      order.map((axis) => resolveAxis("permute", axis, x.shape)),
     ),
   );
 });
@@ -31,7 +31,7 @@ export const permute = operation("permute", (x: Tensor, order: readonly number[]
 /** Axes a and b exchanged; the last two when left out. */
 export const transpose = operation("transpose", (x: Tensor, a = -2, b = -1): Tensor => {
   checkTensor("transpose", x);
-  const [p, q] = [resolveAxis("transpose", a, x.rank), resolveAxis("transpose", b, x.rank)];
+  const [p, q] = [resolveAxis("transpose", a, x.shape), resolveAxis("transpose", b, x.shape)];
   return permute(
     x,
     x.shape.map((_, i) => (i === p ? q : i === q ? p : i)),
@@ -53,7 +53,7 @@ export const mT = operation("mT", (x: Tensor): Tensor => {
 /** Axis `from` moved to position `to`, the others in order. */
 export const moveAxis = operation("moveAxis", (x: Tensor, from: number, to: number): Tensor => {
   checkTensor("moveAxis", x);
-  const [p, q] = [resolveAxis("moveAxis", from, x.rank), resolveAxis("moveAxis", to, x.rank)];
+  const [p, q] = [resolveAxis("moveAxis", from, x.shape), resolveAxis("moveAxis", to, x.shape)];
   const others = x.shape.map((_, i) => i).filter((i) => i !== p);
   return permute(x, [...others.slice(0, q), p, ...others.slice(q)]);
 });
@@ -82,7 +82,7 @@ export const expand = operation("expand", (x: Tensor, shape: Shape): Tensor => {
 /** Without the axes of side 1; `axis`: only these, which must be 1. */
 export const squeeze = operation("squeeze", (x: Tensor, axis?: number | readonly number[]): Tensor => {
   checkTensor("squeeze", x);
-  const axes = resolveAxes("squeeze", axis, x.rank);
+  const axes = resolveAxes("squeeze", axis, x.shape);
   const wrong = axis === undefined ? undefined : axes.find((i) => x.shape[i] !== 1);
   if (wrong !== undefined) {
     throw new ShapeError("squeeze", `axis ${wrong} of ${formatShape(x.shape)} is ${x.shape[wrong]}, not 1`);
@@ -104,7 +104,7 @@ export const unsqueeze = operation("unsqueeze", (x: Tensor, axis: number): Tenso
 export const flatten = operation("flatten", (x: Tensor, start = 0, end = -1): Tensor => {
   checkTensor("flatten", x);
   if (x.rank === 0) return reshape(x, [1]);
-  const [first, last] = [resolveAxis("flatten", start, x.rank), resolveAxis("flatten", end, x.rank)];
+  const [first, last] = [resolveAxis("flatten", start, x.shape), resolveAxis("flatten", end, x.shape)];
   if (first > last) throw new ArgumentError("flatten", `start ${start} is after end ${end}`);
   return reshape(x, [...x.shape.slice(0, first), sizeOf(x.shape.slice(first, last + 1)), ...x.shape.slice(last + 1)]);
 });
@@ -112,15 +112,15 @@ export const flatten = operation("flatten", (x: Tensor, start = 0, end = -1): Te
 /** One axis split into several, whose sizes multiply to it; one may be -1. */
 export const unflatten = operation("unflatten", (x: Tensor, axis: number, sizes: readonly number[]): Tensor => {
   checkTensor("unflatten", x);
-  const at = resolveAxis("unflatten", axis, x.rank);
-  const split = resolveReshape("unflatten", [x.shape[at]], sizes);
+  const at = resolveAxis("unflatten", axis, x.shape);
+  const split = resolveReshape("unflatten", [x.shape[at]], sizes, `axis ${axis} of ${formatShape(x.shape)}`);
   return reshape(x, [...x.shape.slice(0, at), ...split, ...x.shape.slice(at + 1)]);
 });
 
 /** Reversed along the axes (all by default). */
 export const flip = operation("flip", (x: Tensor, axis?: number | readonly number[]): Tensor => {
   checkTensor("flip", x);
-  const axes = resolveAxes("flip", axis, x.rank);
+  const axes = resolveAxes("flip", axis, x.shape);
   return axes.length === 0 ? x : new Tensor(build.apply("flip", [x.node], { axes }));
 });
 
@@ -154,7 +154,7 @@ export const repeat = operation("repeat", (x: Tensor, reps: readonly number[]): 
 /** Each element repeated `count` times along `axis`: a, a, b, b, ... */
 export const repeatInterleave = operation("repeatInterleave", (x: Tensor, count: number, axis: number): Tensor => {
   checkTensor("repeatInterleave", x);
-  const at = resolveAxis("repeatInterleave", axis, x.rank);
+  const at = resolveAxis("repeatInterleave", axis, x.shape);
   if (!Number.isInteger(count) || count < 0) {
     throw new ArgumentError("repeatInterleave", `the count must be a whole number >= 0, got ${count}`);
   }

@@ -30,7 +30,7 @@ const keepShape = (shape: Shape, axes: readonly number[]): number[] =>
  */
 export const softmax = operation("softmax", (x: Tensor, axis: Axes = -1): Tensor => {
   checkTensor("softmax", x);
-  const axes = resolveAxes("softmax", axis, x.rank);
+  const axes = resolveAxes("softmax", axis, x.shape);
   const forward = (input: Tensor): Tensor => {
     const powers = exp(shifted(input, axes));
     // One division a row.
@@ -45,7 +45,7 @@ export const softmax = operation("softmax", (x: Tensor, axis: Axes = -1): Tensor
 /** log(softmax(x)) along `axis`, without the loss of small probabilities. */
 export const logSoftmax = operation("logSoftmax", (x: Tensor, axis: Axes = -1): Tensor => {
   checkTensor("logSoftmax", x);
-  const axes = resolveAxes("logSoftmax", axis, x.rank);
+  const axes = resolveAxes("logSoftmax", axis, x.shape);
   const forward = (input: Tensor): Tensor => {
     const low = shifted(input, axes);
     return sub(low, log(sum(exp(low), axes, keep)));

@@ -42,7 +42,7 @@ function planPool(op: string, axes: number, x: Tensor, size: PerAxis, options: P
   const spans = sizes.map((n, i) => span(n, dilations[i]));
   const sides = x.shape.slice(-axes);
   const pairs = resolvePadding(op, options.padding ?? 0, sides, spans, strides);
-  checkSpans(op, x.shape, sides, pairs, spans);
+  checkSpans(op, x.shape, pairs, sizes, dilations);
   return {
     pairs,
     windows(tensor, value) {

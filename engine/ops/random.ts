@@ -4,6 +4,7 @@
 import { ArgumentError } from "../errors.ts";
 import { type Node, withoutGrad } from "../graph/node.ts";
 import { Storage } from "../graph/storage.ts";
+import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { hashName } from "../random.ts";
 import { currentTrace, type Trace } from "../runtime/trace.ts";
@@ -11,7 +12,8 @@ import { checkShape, type Shape } from "../shape.ts";
 import { leafTensor, Tensor } from "../tensor.ts";
 import { assign } from "../update.ts";
 import { tensor } from "./create.ts";
-import { add, cast, cos, floor, less, log, mul, neg, sqrt } from "./elementwise.ts";
+import { add, cos, less, log, mul, neg, sqrt } from "./elementwise.ts";
+import { gather } from "./indexing.ts";
 import { checkTensor } from "./operand.ts";
 import { argsort } from "./sorting.ts";
 
@@ -46,20 +48,21 @@ export class Generator {
     this.state.copyFrom(state);
   }
 
-  /** Uniform numbers in [0, 1): a node that holds the next draw of this stream. */
-  draw(shape: Shape, dtype: "f32" | "f64" = "f32"): Node {
+  /** Uniform floats in [0, 1), or whole numbers in [0, bound) for i32: a node that holds the next draw of this stream. */
+  draw(shape: Shape, dtype: "f32" | "f64" | "i32" = "f32", bound?: number): Node {
     checkShape("random", shape);
+    const wanted = { shape, dtype, ...(bound !== undefined && { bound }) };
     const trace = currentTrace();
     if (trace === undefined) {
       // A leaf of its own: the draw keeps its number however late it is evaluated, and its program is known already.
       const [seed, stream, counter] = this.getState();
       this.setState([seed, stream, counter + 1]);
-      return build.apply("uniform", [key(seed, stream, counter).node], { shape, dtype, call: 0 });
+      return build.apply("uniform", [key(seed, stream, counter).node], { ...wanted, call: 0 });
     }
     const call = this.#draws.get(trace);
     if (call === undefined) trace.atEnd.push(() => this.#advance(trace));
     this.#draws.set(trace, (call ?? 0) + 1);
-    return build.apply("uniform", [this.state.node], { shape, dtype, call: call ?? 0 });
+    return build.apply("uniform", [this.state.node], { ...wanted, call: call ?? 0 });
   }
 
   /** At the end of a trace: each replay of the program starts where the last one stopped. */
@@ -106,25 +109,34 @@ function asked(x: Tensor, { requiresGrad }: RandomOptions): Tensor {
 }
 
 /** Uniform in [0, 1). */
-export const rand = (shape: Shape, options: RandomOptions = {}): Tensor => asked(uniform(shape, options), options);
+export const rand = operation(
+  "rand",
+  (shape: Shape, options: RandomOptions = {}): Tensor => asked(uniform(shape, options), options),
+);
 
 /** Standard normal (Box & Muller 1958). */
-export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
+export const randn = operation("randn", (shape: Shape, options: RandomOptions = {}): Tensor => {
   const radius = uniform(shape, options);
   const angle = uniform(shape, options);
   // 1 - u is in (0, 1]: its logarithm is finite.
   const length = sqrt(mul(log(add(neg(radius), 1)), -2));
   return asked(mul(length, cos(mul(angle, 2 * Math.PI))), options);
-}
+});
+
+/** i32 in [0, bound), bound up to 2^32. */
+const whole = (shape: Shape, bound: number, options: DrawOptions): Tensor =>
+  new Tensor((options.generator ?? defaultGenerator()).draw(shape, "i32", bound));
 
 /** Whole numbers in [low, high), i32, all equally likely. */
-export function randint(low: number, high: number, shape: Shape, options: DrawOptions = {}): Tensor {
-  const fits = [low, high].every((bound) => Number.isInteger(bound) && Math.abs(bound) <= 2 ** 31);
-  if (!fits || low >= high) throw new ArgumentError("randint", `needs whole low < high, got ${low} and ${high}`);
-  // 53 random bits: no range of i32 is noticeably biased, and the product is the same on every backend.
-  const unit = uniform(shape, { ...options, dtype: "f64" });
-  return cast(floor(add(mul(unit, high - low), low)), "i32");
-}
+export const randint = operation(
+  "randint",
+  (low: number, high: number, shape: Shape, options: DrawOptions = {}): Tensor => {
+    const fits = [low, high].every((bound) => Number.isInteger(bound) && Math.abs(bound) <= 2 ** 31);
+    if (!fits || low >= high) throw new ArgumentError("randint", `needs whole low < high, got ${low} and ${high}`);
+    // 53 random bits: no range of i32 is noticeably biased.
+    return add(whole(shape, high - low, options), low);
+  },
+);
 
 export interface BernoulliOptions extends DrawOptions {
   /** Needed where p is a number. */
@@ -132,13 +144,17 @@ export interface BernoulliOptions extends DrawOptions {
 }
 
 /** true with probability p (a number, or one per element), as bool. */
-export function bernoulli(p: Tensor | number, options: BernoulliOptions = {}): Tensor {
+export const bernoulli = operation("bernoulli", (p: Tensor | number, options: BernoulliOptions = {}): Tensor => {
   if (typeof p !== "number") checkTensor("bernoulli", p, "p");
   else if (!(p >= 0 && p <= 1)) throw new ArgumentError("bernoulli", `p must be in [0, 1], got ${p}`);
   const shape = options.shape ?? (typeof p === "number" ? [] : p.shape);
   return less(uniform(shape, options), p);
-}
+});
 
-/** 0, ..., n - 1 in random order: i32 [n]. */
-export const permutation = (n: number, options: DrawOptions = {}): Tensor =>
-  argsort(uniform([n], { ...options, dtype: "f64" }));
+/** 0, ..., n - 1 in random order: i32 [n]. Takes two draws of the stream. */
+export const permutation = operation("permutation", (n: number, options: DrawOptions = {}): Tensor => {
+  // Two draws: in 32 bits alone, long sequences have equal keys.
+  const [major, minor] = [whole([n], 2 ** 32, options), whole([n], 2 ** 32, options)];
+  const order = argsort(minor);
+  return gather(order, 0, argsort(gather(major, 0, order)));
+});

@@ -46,7 +46,7 @@ export interface NormOptions extends ReduceOptions {
 }
 
 function reduce(op: ReduceOp, name: string, x: Tensor, axis: Axes | undefined, { keepDims }: ReduceOptions): Tensor {
-  const axes = resolveAxes(name, axis, x.rank);
+  const axes = resolveAxes(name, axis, x.shape);
   const result = build[op](x.node, axes);
   return new Tensor(keepDims === true ? build.reshape(result, keepAxes(x.shape, axes)) : result);
 }
@@ -55,7 +55,7 @@ function reduce(op: ReduceOp, name: string, x: Tensor, axis: Axes | undefined, {
 const asNumber = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(x, "i32") : x);
 
 function checkNotEmpty(op: string, x: Tensor, axis: Axes | undefined): void {
-  if (countOf(x.shape, resolveAxes(op, axis, x.rank)) === 0) {
+  if (countOf(x.shape, resolveAxes(op, axis, x.shape)) === 0) {
     throw new ArgumentError(
       op,
       `nothing to choose from: shape ${formatShape(x.shape)} is empty along the axes reduced`,
@@ -93,7 +93,7 @@ export const min = operation("min", (x: Tensor, axis?: Axes, options: ReduceOpti
 export const mean = operation("mean", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("mean", x);
   const value = asFloat(x);
-  const count = countOf(x.shape, resolveAxes("mean", axis, x.rank));
+  const count = countOf(x.shape, resolveAxes("mean", axis, x.shape));
   return div(reduce("sum", "mean", value, axis, options), count);
 });
 
@@ -129,7 +129,7 @@ function argExtremum(
         )
       : found;
   }
-  const at = resolveAxis(name, axis, x.rank);
+  const at = resolveAxis(name, axis, x.shape);
   checkNotEmpty(name, x, at);
   const best = reduce(op, name, x, at, { keepDims: true });
   // A NaN is the extremum, and equals nothing: it is found by its own test.
@@ -156,7 +156,7 @@ export const variance = operation("variance", (x: Tensor, axis?: Axes, options: 
   checkTensor("variance", x);
   const value = asFloat(x);
   const centred = sub(value, mean(value, axis, { keepDims: true }));
-  const count = countOf(x.shape, resolveAxes("variance", axis, x.rank));
+  const count = countOf(x.shape, resolveAxes("variance", axis, x.shape));
   const freedom = Math.max(0, count - (options.correction ?? 1));
   return div(reduce("sum", "variance", square(centred), axis, options), freedom);
 });
@@ -171,7 +171,7 @@ const finiteOrZero = (x: Tensor): Tensor => where(isFinite(x), x, 0);
 /** log(sum(e^x)) without overflow; -Inf of nothing and of rows that are all -Inf, whose gradient is 0. */
 export const logsumexp = operation("logsumexp", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
   checkTensor("logsumexp", x);
-  const axes = resolveAxes("logsumexp", axis, x.rank);
+  const axes = resolveAxes("logsumexp", axis, x.shape);
   // The gradient is softmax(x), written as such: no gradient has to find its way through the maximum.
   const wide = customGradient(
     (input: Tensor) => {

@@ -4,7 +4,7 @@ import { bodyLeaf, scanNodes } from "../autograd/scan.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { apart, operation } from "../operation.ts";
 import { currentTrace, type Trace, withTrace } from "../runtime/trace.ts";
-import { formatShape, resolveAxis } from "../shape.ts";
+import { formatShape, maxElements, resolveAxis } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { concat, stack } from "./joining.ts";
 import { flip, reshape } from "./movement.ts";
@@ -74,8 +74,8 @@ function lengthOf(sequences: readonly Tensor[], given: number | undefined): numb
     throw new ShapeError("scan", `xs need a first axis to scan, got ${shapes}`);
   const length = given ?? sequences[0]?.shape[0];
   if (length === undefined) throw new ArgumentError("scan", "needs options.length where xs holds no tensor");
-  if (!Number.isInteger(length) || length < 0) {
-    throw new ArgumentError("scan", `the length must be a whole number of steps, got ${length}`);
+  if (!Number.isInteger(length) || length < 0 || length > maxElements) {
+    throw new ArgumentError("scan", `the length must be a whole number of steps in 0..${maxElements}, got ${length}`);
   }
   if (sequences.some(({ shape }) => shape[0] !== length)) {
     throw new ShapeError("scan", `xs must have ${length} elements along their first axis, got ${shapes}`);
@@ -130,7 +130,7 @@ export const associativeScan = operation(
   <X extends TensorTree>(combine: (earlier: X, later: X) => X, xs: X, options: AssociativeScanOptions = {}): X => {
     const tensors = leavesOf("associativeScan", xs, "xs");
     if (tensors.length === 0) throw new ArgumentError("associativeScan", "needs at least one tensor");
-    const axes = tensors.map(({ rank }) => resolveAxis("associativeScan", options.axis ?? 0, rank));
+    const axes = tensors.map(({ shape }) => resolveAxis("associativeScan", options.axis ?? 0, shape));
     const sides = tensors.map(({ shape }, i) => shape[axes[i]]);
     if (sides.some((side) => side !== sides[0])) {
       const shapes = tensors.map(({ shape }) => formatShape(shape)).join(", ");

@@ -1,7 +1,7 @@
 // The selective scan of Mamba (Gu & Dao 2023): a linear state space whose step size and projections depend on the input.
 
 import { composedSelectiveScan, type Discretisation, selectiveSecondOrder } from "../autograd/selective.ts";
-import { DTypeError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape.ts";
@@ -57,13 +57,17 @@ export const selectiveScan = operation(
     const given = { u, delta, A, B, C, ...named({ D, z, h0: options.h0, deltaBias }) };
     for (const [name, x] of Object.entries(given)) checkTensor("selectiveScan", x, name);
     check(given);
+    const rule = options.discretisation ?? "euler";
+    if (rule !== "euler" && rule !== "zoh") {
+      throw new ArgumentError("selectiveScan", `discretisation must be "euler" or "zoh", got ${String(rule)}`);
+    }
     const shifted = deltaBias === undefined ? delta : add(delta, deltaBias);
     const steps = options.softplus === true ? softplus(shifted) : shifted;
     const [batch, , channels] = u.shape;
     const h0 = options.h0 ?? filled([batch, channels, A.shape[1]], u.dtype, 0);
     const turned = (x: Tensor): Tensor => (options.reverse === true ? flip(x, 1) : x);
     const inputs = [turned(u), turned(steps), A, turned(B), turned(C), h0];
-    const { y, state } = core(inputs, options.discretisation ?? "euler");
+    const { y, state } = core(inputs, rule);
     const skipped = D === undefined ? turned(y) : add(turned(y), mul(u, D));
     return { y: z === undefined ? skipped : mul(skipped, silu(z)), state };
   },

@@ -90,7 +90,10 @@ const sliceAxis = (x: Tensor, axis: number, item: AxisSlice): Tensor =>
 /** `length` elements of an axis from `start` on. Throws a ShapeError where they are not all there. */
 export const narrow = operation("narrow", (x: Tensor, axis: number, start: number, length: number): Tensor => {
   checkTensor("narrow", x);
-  const at = resolveAxis("narrow", axis, x.rank);
+  const at = resolveAxis("narrow", axis, x.shape);
+  if (!Number.isInteger(start) || !Number.isInteger(length)) {
+    throw new ArgumentError("narrow", `start and length must be whole numbers, got ${start} and ${length}`);
+  }
   const begin = start < 0 ? start + x.shape[at] : start;
   if (begin < 0 || length < 0 || begin + length > x.shape[at]) {
     throw new ShapeError(
@@ -104,7 +107,7 @@ export const narrow = operation("narrow", (x: Tensor, axis: number, start: numbe
 /** Position `index` of an axis, which disappears. */
 export const select = operation("select", (x: Tensor, axis: number, index: number): Tensor => {
   checkTensor("select", x);
-  return sliceAxis(x, resolveAxis("select", axis, x.rank), index);
+  return sliceAxis(x, resolveAxis("select", axis, x.shape), index);
 });
 
 /** x with widths[i] = [before, after] elements of `value` added to axis i; negative widths crop. */
@@ -113,12 +116,18 @@ export const pad = operation(
   (x: Tensor, widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor => {
     checkTensor("pad", x);
     if (widths.length !== x.rank) {
-      throw new ShapeError("pad", `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`);
+      throw new ShapeError(
+        "pad",
+        `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`,
+      );
     }
     const bad = widths.flat().find((width) => !Number.isInteger(width));
     if (bad !== undefined) throw new ArgumentError("pad", `widths must be whole numbers, got ${bad}`);
     const over = widths.findIndex(([before, after], i) => x.shape[i] + Math.min(before, 0) + Math.min(after, 0) < 0);
-    if (over >= 0) throw new ShapeError("pad", `crops more than there is of axis ${over} of ${formatShape(x.shape)}`);
+    if (over >= 0) {
+      const crop = `[${widths[over].join(", ")}]`;
+      throw new ShapeError("pad", `${crop} crops more than there is of axis ${over} of ${formatShape(x.shape)}`);
+    }
     const cropped = slice(
       x,
       widths.map(([before, after], i) => [Math.max(0, -before), x.shape[i] - Math.max(0, -after)] as const),
@@ -132,7 +141,7 @@ export const pad = operation(
 /** Elements moved by `shift` along an axis; those pushed off the end come back at the start. */
 export const roll = operation("roll", (x: Tensor, shift: number, axis: number): Tensor => {
   checkTensor("roll", x);
-  const at = resolveAxis("roll", axis, x.rank);
+  const at = resolveAxis("roll", axis, x.shape);
   if (!Number.isInteger(shift)) throw new ArgumentError("roll", `the shift must be a whole number, got ${shift}`);
   const side = x.shape[at];
   const by = side === 0 ? 0 : ((shift % side) + side) % side;
@@ -142,10 +151,10 @@ export const roll = operation("roll", (x: Tensor, shift: number, axis: number): 
 /** Pieces along an axis: of one size (the last may be smaller), or of the given sizes, which must add up. */
 export const split = operation("split", (x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] => {
   checkTensor("split", x);
-  const at = resolveAxis("split", axis, x.rank);
+  const at = resolveAxis("split", axis, x.shape);
   const side = x.shape[at];
-  if (typeof sizes === "number" && !(sizes > 0))
-    throw new ArgumentError("split", `size must be positive, got ${sizes}`);
+  if (typeof sizes === "number" && !(Number.isInteger(sizes) && sizes > 0))
+    throw new ArgumentError("split", `the size must be a whole number >= 1, got ${sizes}`);
   const list =
     typeof sizes === "number"
       ? Array.from({ length: Math.max(1, Math.ceil(side / sizes)) }, (_, i) => Math.min(sizes, side - i * sizes))
@@ -169,6 +178,6 @@ export const split = operation("split", (x: Tensor, sizes: number | readonly num
 export const chunk = operation("chunk", (x: Tensor, count: number, axis = 0): Tensor[] => {
   checkTensor("chunk", x);
   if (!Number.isInteger(count) || count < 1) throw new ArgumentError("chunk", `count must be positive, got ${count}`);
-  const side = x.shape[resolveAxis("chunk", axis, x.rank)];
+  const side = x.shape[resolveAxis("chunk", axis, x.shape)];
   return split(x, Math.max(1, Math.ceil(side / count)), axis);
 });

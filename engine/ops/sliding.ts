@@ -1,7 +1,8 @@
 // How windows slide over spatial axes: sizes, strides, dilations and padding as users write them, checked.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { formatShape, type Shape } from "../shape.ts";
+import { span } from "../primitives/windows.ts";
+import { formatShape, maxElements, type Shape } from "../shape.ts";
 
 /** One number for all spatial axes, or one per axis. */
 export type PerAxis = number | readonly number[];
@@ -12,12 +13,19 @@ export type PerAxis = number | readonly number[];
  */
 export type Padding = "valid" | "same" | "causal" | number | readonly (number | readonly [number, number])[];
 
+type Pair = readonly [before: number, after: number];
+
+const textOf = (value: number | readonly (number | Pair)[]): string =>
+  typeof value === "number" ? String(value) : `[${value.map(textOf).join(", ")}]`;
+
+const isCount = (n: number, least: number): boolean => Number.isInteger(n) && n >= least && n <= maxElements;
+
 /** One whole number of at least `least` per spatial axis. */
 export function perAxis(op: string, what: string, value: PerAxis, axes: number, least: number): number[] {
   const list = typeof value === "number" ? new Array<number>(axes).fill(value) : [...value];
-  if (list.length !== axes || list.some((n) => !Number.isInteger(n) || n < least)) {
-    const got = typeof value === "number" ? value : `[${value.join(", ")}]`;
-    throw new ArgumentError(op, `${what} must be ${axes} whole numbers >= ${least} (or one for all), got ${got}`);
+  if (list.length !== axes || !list.every((n) => isCount(n, least))) {
+    const wanted = `${axes} whole numbers in ${least}..${maxElements} (or one for all)`;
+    throw new ArgumentError(op, `${what} must be ${wanted}, got ${textOf(value)}`);
   }
   return list;
 }
@@ -43,8 +51,9 @@ export function resolvePadding(
   }
   const list = typeof padding === "number" ? sides.map(() => padding) : padding;
   const pairs = list.map((item) => (typeof item === "number" ? ([item, item] as const) : item));
-  if (pairs.length !== sides.length || pairs.flat().some((n) => !Number.isInteger(n) || n < 0)) {
-    throw new ArgumentError(op, `padding must be whole numbers >= 0 for ${sides.length} axes, got ${String(padding)}`);
+  if (pairs.length !== sides.length || !pairs.flat().every((n) => isCount(n, 0))) {
+    const wanted = `whole numbers in 0..${maxElements} for ${sides.length} axes`;
+    throw new ArgumentError(op, `padding must be ${wanted}, got ${textOf(padding)}`);
   }
   return pairs;
 }
@@ -53,17 +62,19 @@ export function resolvePadding(
 export function checkSpans(
   op: string,
   x: Shape,
-  sides: readonly number[],
-  pairs: readonly (readonly [number, number])[],
-  spans: readonly number[],
+  pairs: readonly Pair[],
+  sizes: readonly number[],
+  dilations: readonly number[],
 ): void {
-  sides.forEach((side, i) => {
-    const padded = side + pairs[i][0] + pairs[i][1];
-    if (spans[i] > padded) {
+  sizes.forEach((size, i) => {
+    const axis = i - sizes.length;
+    const padded = x[x.length + axis] + pairs[i][0] + pairs[i][1];
+    const reach = span(size, dilations[i]);
+    if (reach > padded) {
       throw new ShapeError(
         op,
-        `a window over ${spans[i]} elements does not fit axis ${i - sides.length} of ${formatShape(x)}, ` +
-          `which has ${padded} with padding: the output would have a negative size`,
+        `a window of ${size} with dilation ${dilations[i]}, over ${reach} elements, does not fit axis ${axis} of ` +
+          `${formatShape(x)}, which has ${padded} with padding: the output would have a negative size`,
       );
     }
   });

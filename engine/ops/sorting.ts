@@ -23,7 +23,7 @@ export interface Sorted {
 /** i32 positions that put x in order along `axis`. Stable (equals keep their order); NaN comes last in both directions. */
 export const argsort = operation("argsort", (x: Tensor, axis = -1, options: SortOptions = {}): Tensor => {
   checkTensor("argsort", x);
-  const at = resolveAxis("argsort", axis, x.rank);
+  const at = resolveAxis("argsort", axis, x.shape);
   return firstInOrder(x, at, x.shape[at], options.descending === true);
 });
 
@@ -51,7 +51,7 @@ export interface TopkOptions {
  */
 export const topk = operation("topk", (x: Tensor, k: number, axis = -1, options: TopkOptions = {}): Sorted => {
   checkTensor("topk", x);
-  const at = resolveAxis("topk", axis, x.rank);
+  const at = resolveAxis("topk", axis, x.shape);
   if (!Number.isInteger(k) || k < 0 || k > x.shape[at]) {
     throw new ArgumentError(
       "topk",

@@ -11,7 +11,7 @@ import {
   unaryFloatOps,
   unaryNumericOps,
 } from "../graph/vocabulary.ts";
-import { keepAxes, sameShape } from "../shape.ts";
+import { checkShape, keepAxes, sameShape } from "../shape.ts";
 import { elementwise } from "./elementwise.ts";
 import { grouped } from "./grouped.ts";
 import { indexing } from "./indexing.ts";
@@ -55,7 +55,8 @@ export function apply<P extends Op>(op: P, inputs: readonly Node[], attrs: Attrs
   const dtype = row.dtype(inputs, attrs);
   // What no gradient can pass is no part of differentiation, and lets go of its history once it has a value.
   const tracked = op === "stopGradient" || !isFloat(dtype) ? false : undefined;
-  return new Node(op, inputs, attrs, row.shape(inputs, attrs), dtype, tracked);
+  // Flat positions are i32 everywhere, in what is only looked through too.
+  return new Node(op, inputs, attrs, checkShape(op, row.shape(inputs, attrs)), dtype, tracked);
 }
 
 const unaryNames = [...unaryFloatOps, ...unaryNumericOps, ...unaryBoolOps, "stopGradient"] as const;

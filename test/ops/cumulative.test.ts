@@ -81,7 +81,7 @@ describe.each(["reference", "wasm"] as const)("on %s", (backend) => {
 
 it("errors name shapes, axes and dtypes", () => {
   const x = S.ones([2, 3]);
-  expect(() => S.cumsum(x, 2)).toThrow(/cumsum: axis 2 is out of range for a tensor of rank 2/);
+  expect(() => S.cumsum(x, 2)).toThrow(/cumsum: axis 2 is out of range for a tensor \[2, 3\] of rank 2/);
   expect(() => S.cumsum(S.tensor(1))).toThrow(S.ShapeError);
   expect(() => S.linearRecurrence(x, S.ones([2, 4]))).toThrow(/shapes \[2, 3\] and \[2, 4\] do not broadcast/);
   expect(() => S.linearRecurrence(x, x, 0, { h0: S.ones([2]) })).toThrow(

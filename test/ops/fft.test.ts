@@ -196,11 +196,15 @@ it("whole numbers are transformed in f32, and nothing of a batch of nothing", ()
 it("what cannot be transformed is said", () => {
   const x = S.zeros([4, 3]);
   expect(() => S.fft(x)).toThrow(/fft: needs complex numbers, .* got \[4, 3\]/);
-  expect(() => S.rfft(S.zeros([3, 0]))).toThrow(/rfft: needs a whole length n >= 1 along axis -1 of \[3, 0\], got 0/);
-  expect(() => S.irfft(S.zeros([1, 2]))).toThrow(/irfft: needs a whole length n >= 1 along axis -1 of \[1, 2\], got 0/);
+  expect(() => S.rfft(S.zeros([3, 0]))).toThrow(
+    /rfft: needs a whole length n in 1..2147483647 along axis -1 of \[3, 0\], got 0/,
+  );
+  expect(() => S.irfft(S.zeros([1, 2]))).toThrow(
+    /irfft: needs a whole length n in 1..2147483647 along axis -1 of \[1, 2\], got 0/,
+  );
   expect(() => S.rfft(x, -1, { n: 2.5 })).toThrow(/got 2.5/);
-  expect(() => S.rfft(x, 2)).toThrow(/rfft: axis 2 is out of range for a tensor of rank 2/);
-  expect(() => S.fft(S.zeros([4, 2]), 1)).toThrow(/fft: axis 1 is out of range for a tensor of rank 1/);
+  expect(() => S.rfft(x, 2)).toThrow(/rfft: axis 2 is out of range for a tensor \[4, 3\] of rank 2/);
+  expect(() => S.fft(S.zeros([4, 2]), 1)).toThrow(/fft: \[4, 2\]: axis 1 is out of range for a tensor of rank 1/);
   expect(() => S.rfft(x, -1, { norm: "none" as S.FftNorm })).toThrow(/norm must be "backward", "ortho" or "forward"/);
   expect(() => S.rfft2(x, [1, -1])).toThrow(/rfft2: needs two axes, got 1 twice/);
   expect(() => S.complexMul(x, x)).toThrow(/complexMul: needs real and imaginary parts in a last axis of 2/);

@@ -63,7 +63,7 @@ const scanRow: Row = async (call): Promise<Awaited<Output>> => {
   const [inputTurns, outputTurns] = [call.ints("scan_input_directions"), call.ints("scan_output_directions")];
   const values = call.rest();
   const xs = values.slice(count).map((value, i) => {
-    const axis = resolveAxis(call.where, inputAxes?.[i] ?? 0, value.rank);
+    const axis = resolveAxis(call.where, inputAxes?.[i] ?? 0, value.shape);
     const first = moveAxis(value.tensor, axis, 0);
     return new Value(value.type, inputTurns?.[i] === 1 ? flip(first, 0) : first);
   });

@@ -89,7 +89,7 @@ const unique: Row = async (call): Promise<Awaited<Output>> => {
   const axis = call.int("axis");
   const sorted = call.flag("sorted", true);
   const x = axis === undefined ? flatten(given.tensor) : given.tensor;
-  const at = resolveAxis(call.where, axis ?? 0, x.rank);
+  const at = resolveAxis(call.where, axis ?? 0, x.shape);
   const values = await x.data();
   const stride = contiguousStrides(x.shape)[at];
   const rowOf = Array.from({ length: x.size }, (_, i) => Math.floor(i / stride) % x.shape[at]);

@@ -84,7 +84,7 @@ const sliceRow = moved(async (x, call) => {
   const steps = old || call.optional(4) === undefined ? starts.map(() => 1) : await call.integers(4);
   const ranges = x.shape.map((): AxisSlice => null);
   (axes ?? starts.map((_, i) => i)).forEach((axis, i) => {
-    ranges[resolveAxis(call.where, axis, x.rank)] = { start: starts[i], stop: stops[i], step: steps[i] };
+    ranges[resolveAxis(call.where, axis, x.shape)] = { start: starts[i], stop: stops[i], step: steps[i] };
   });
   return slice(x, ranges);
 });
@@ -146,7 +146,7 @@ const centerCropPad = moved(async (x, call) => {
       "axes",
       x.shape.map((_, i) => i),
     )
-    .map((axis) => resolveAxis(call.where, axis, x.rank));
+    .map((axis) => resolveAxis(call.where, axis, x.shape));
   const widths = x.shape.map((): [number, number] => [0, 0]);
   axes.forEach((axis, i) => {
     const more = shape[i] - x.shape[axis];

@@ -24,7 +24,7 @@ const reduction =
     const given = (await call.axes(1, since)) ?? [];
     const keepDims = call.flag("keepdims", true);
     const noop = call.flag("noop_with_empty_axes");
-    const axes = given.length > 0 ? resolveAxes(call.where, given, x.rank) : noop ? [] : x.shape.map((_, i) => i);
+    const axes = given.length > 0 ? resolveAxes(call.where, given, x.shape) : noop ? [] : x.shape.map((_, i) => i);
     if (empty !== undefined && countOf(x.shape, axes) === 0) {
       const shape = keepDims ? keepAxes(x.shape, axes) : withoutAxes(x.shape, axes);
       return call.as(0, filled(shape, x.dtype, roundTo(x.dtype, x.dtype === "bool" ? Math.max(0, empty) : empty)));

@@ -109,7 +109,7 @@ async function linesOf(call: Call, x: Tensor, scalesAt: number, roiAt?: number):
       "axes",
       x.shape.map((_, i) => i),
     )
-    .map((axis) => resolveAxis(call.where, axis, x.rank));
+    .map((axis) => resolveAxis(call.where, axis, x.shape));
   const policy = call.choice("keep_aspect_ratio_policy", ["stretch", "not_larger", "not_smaller"], "stretch");
   const given = async (i: number): Promise<number[]> =>
     call.optional(i) === undefined ? [] : Array.from(await call.input(i).numbers());

@@ -31,7 +31,7 @@ const dft: Row = async (call) => {
   const x = call.tensor(0);
   const given = call.optional(1) === undefined ? undefined : await call.scalar(1);
   const late = call.opset < 20 || call.optional(2) === undefined ? -2 : await call.scalar(2);
-  const axis = call.opset < 20 ? call.axis("axis", 1, x.rank) : resolveAxis(call.where, late, x.rank);
+  const axis = call.opset < 20 ? call.axis("axis", 1, x.rank) : resolveAxis(call.where, late, x.shape);
   const [inverse, onesided] = [call.flag("inverse"), call.flag("onesided")];
   const side = x.shape[axis];
   if (!inverse) return call.as(0, forward(x, axis, given ?? side, onesided));
