@@ -6,19 +6,18 @@ import { operation } from "../operation.ts";
 import { build } from "../primitives/index.ts";
 import { broadcastShapes, formatShape, resolveAxes, type Shape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { add, div, exp, isFinite, log, mul, rsqrt, square, sub, where } from "./elementwise.ts";
+import { add, div, exp, log, mul, rsqrt, square, sub } from "./elementwise.ts";
 import { asFloat, checkTensor } from "./operand.ts";
 import { type Axes, mean, sum } from "./reduce.ts";
 
 const keep = { keepDims: true } as const;
 
 /**
- * x minus its maximum along the axes. Rows that are all -Inf stay -Inf (not NaN), rows with +Inf give NaN.
+ * x minus its maximum along the axes: NaN all over in rows that are all -Inf, or have +Inf or NaN.
  * No gradient flows through the maximum: what uses this does not change when a row is shifted.
  */
 function shifted(x: Tensor, axes: readonly number[]): Tensor {
-  const highest = new Tensor(build.unreduce(build.max(x.node, axes), keepShape(x.shape, axes), axes));
-  return sub(x, where(isFinite(highest), highest, 0));
+  return sub(x, new Tensor(build.unreduce(build.max(x.node, axes), keepShape(x.shape, axes), axes)));
 }
 
 const keepShape = (shape: Shape, axes: readonly number[]): number[] =>
@@ -46,11 +45,20 @@ export const softmax = operation("softmax", (x: Tensor, axis: Axes = -1): Tensor
 export const logSoftmax = operation("logSoftmax", (x: Tensor, axis: Axes = -1): Tensor => {
   checkTensor("logSoftmax", x);
   const axes = resolveAxes("logSoftmax", axis, x.shape);
-  const forward = (input: Tensor): Tensor => {
+  const parts = (input: Tensor) => {
     const low = shifted(input, axes);
-    return sub(low, log(sum(exp(low), axes, keep)));
+    const powers = exp(low);
+    return { low, powers, total: sum(powers, axes, keep) };
   };
-  return customGradient(forward, (seed, y) => [sub(seed, mul(exp(y), sum(seed, axes, keep)))])(asFloat(x));
+  const forward = (input: Tensor): Tensor => {
+    const { low, total } = parts(input);
+    return sub(low, log(total));
+  };
+  // The softmax from the powers there are, not from the result by another exp.
+  return customGradient(forward, (seed, _y, input) => {
+    const { powers, total } = parts(input);
+    return [sub(seed, mul(powers, div(sum(seed, axes, keep), total)))];
+  })(asFloat(x));
 });
 
 export interface NormalizeOptions {

@@ -6,6 +6,7 @@ import { applyFn, type Operand } from "../vector/apply.ts";
 import { splatConstant } from "../vector/lanes.ts";
 import type { Local } from "../vector/vector.ts";
 import { type Gathered, loadVector, sharedOffset, storeVector } from "./access.ts";
+import { atMostZero } from "./bounds.ts";
 import type { Cursor, Slot } from "./cursor.ts";
 import type { Place, StagePlan } from "./plan.ts";
 import type { Registers } from "./registers.ts";
@@ -113,7 +114,8 @@ export class Body {
     return args.map((arg) => {
       const instr = this.stage.instrs[arg];
       const constant = instr.op === "const" ? instr.value : undefined;
-      return { local: this.value(arg, slot), dtype: instr.dtype, constant };
+      const small = atMostZero(this.c.nest.kernel, this.stage, arg);
+      return { local: this.value(arg, slot), dtype: instr.dtype, constant, atMostZero: small };
     });
   }
 

@@ -7,6 +7,7 @@ import { cast } from "./cast.ts";
 import { integer } from "./integer.ts";
 import { narrowMask, type Width, widenMask } from "./lanes.ts";
 import { float32, pow } from "./math.ts";
+import { expOfNegative } from "./math-exp.ts";
 import { remainder32 } from "./remainder.ts";
 import { uniform } from "./uniform.ts";
 import type { Local, Vector } from "./vector.ts";
@@ -16,6 +17,8 @@ export interface Operand {
   readonly dtype: DType;
   /** The value, where it is known now. */
   readonly constant: number | undefined;
+  /** Whether the value is known to be at most 0, or NaN. */
+  readonly atMostZero: boolean;
 }
 
 const heavy: Partial<Record<ScalarFn, number>> = {
@@ -162,6 +165,7 @@ function wide(v: Vector, fn: ScalarFn, x: Local, y: Local): Local {
 
 function single(v: Vector, width: Width, fn: ScalarFn, args: readonly Operand[]): Local {
   const [x, y] = args.map((arg) => arg.local);
+  if (fn === "exp" && args[0].atMostZero) return expOfNegative(v, x);
   if (isElementary(fn)) return float32[fn](v, x);
   if (fn === "remainder") return remainder32(v, width, x, y);
   if (fn === "pow") return pow(v, x, y, args[1].constant);

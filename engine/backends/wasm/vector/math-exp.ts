@@ -31,27 +31,36 @@ function reduce(v: Vector, x: Local, bias: number): Reduced {
   return { bits, r: v.madd(n, v.f32(-ln2Low), v.madd(n, v.f32(-ln2High), x)) };
 }
 
-function expPolynomial(v: Vector, r: Local): Local {
-  const square = v.op("f32x4.mul", r, r);
-  return v.op("f32x4.add", v.f32(1), v.madd(square, v.estrin(r, expQ), r));
-}
+/** e^r a, scaled before the last sum: a + a r (1 + r q(r)) takes no more than e^r. */
+const scaledExp = (v: Vector, r: Local, a: Local): Local =>
+  v.madd(v.polynomial(r, [1, ...expQ]), v.op("f32x4.mul", r, a), a);
 
 /**
- * p * 2^n for n in [-254, 128], from bits of n + 254: the power as two factors, so that overflow gives infinity and
+ * e^r 2^n for n in [-254, 128], from bits of n + 254: the power as two factors, so that overflow gives infinity and
  * small results round once. The magic number's upper bits fall out of the shifts. At n = -254 both factors are 0:
  * masked -Infinity becomes 0 without the processor's slow path for results that are too small.
  */
-function scaleExact(v: Vector, p: Local, bits: Local): Local {
+function expTimes(v: Vector, r: Local, bits: Local): Local {
   const half = v.shift("i32x4.shr_u", bits, 1);
   const a = v.shift("i32x4.shl", half, 23);
   const b = v.shift("i32x4.shl", v.op("i32x4.sub", bits, half), 23);
-  return v.op("f32x4.mul", v.op("f32x4.mul", p, a), b);
+  return v.op("f32x4.mul", scaledExp(v, r, a), b);
 }
 
 export const exp = (v: Vector, x: Local): Local =>
   v.local(() => {
     const { bits, r } = reduce(v, clamp(v, x, -176, 89), 254);
-    return scaleExact(v, expPolynomial(v, r), bits);
+    return expTimes(v, r, bits);
+  });
+
+/**
+ * exp where x <= 0 or NaN: one power of two to make, 2^63 too large for any result to be subnormal, and a constant one
+ * that rounds once. At the lower end, masked -Infinity, the first is 0.
+ */
+export const expOfNegative = (v: Vector, x: Local): Local =>
+  v.local(() => {
+    const { bits, r } = reduce(v, v.op("f32x4.pmax", x, v.f32(-131.7)), 190);
+    return v.op("f32x4.mul", scaledExp(v, r, v.shift("i32x4.shl", bits, 23)), v.f32(2 ** -63));
   });
 
 /**
@@ -66,7 +75,7 @@ export const sigmoid = (v: Vector, x: Local): Local =>
     const n = v.op("f32x4.sub", bits, shift);
     // -x = n ln2 - r: the polynomial takes -r, odd terms change sign.
     const r = v.madd(n, v.f32(ln2Low), v.madd(n, v.f32(ln2High), capped));
-    const tail = v.estrin(
+    const tail = v.polynomial(
       r,
       expQ.map((c, i) => (i % 2 === 0 ? -c : c)),
     );
@@ -82,13 +91,13 @@ export const exp2 = (v: Vector, x: Local): Local =>
     const clamped = clamp(v, x, -254, 128);
     const bits = v.op("f32x4.add", clamped, v.f32(magic + 254));
     const fraction = v.op("f32x4.sub", clamped, v.op("f32x4.sub", bits, v.f32(magic + 254)));
-    return scaleExact(v, expPolynomial(v, v.op("f32x4.mul", fraction, v.f32(Math.LN2))), bits);
+    return expTimes(v, v.op("f32x4.mul", fraction, v.f32(Math.LN2)), bits);
   });
 
 export const expm1 = (v: Vector, x: Local): Local =>
   v.local(() => {
     const { bits, r } = reduce(v, clamp(v, x, -25, 88.8), 126);
-    const p = v.madd(v.op("f32x4.mul", r, r), v.estrin(r, expm1Q), r);
+    const p = v.madd(v.op("f32x4.mul", r, r), v.polynomial(r, expm1Q), r);
     // 2^n (p + 1) - 1 without cancellation, halved so that n = 128 has a scale.
     const scale = v.shift("i32x4.shl", bits, 23);
     const half = v.madd(scale, p, v.op("f32x4.sub", scale, v.f32(0.5)));
@@ -101,7 +110,7 @@ export const expm1 = (v: Vector, x: Local): Local =>
 export const expm1Small = (v: Vector, x: Local): Local =>
   v.local(() => {
     const { bits, r } = reduce(v, x, 127);
-    const p = v.madd(v.op("f32x4.mul", r, r), v.estrin(r, expm1Q), r);
+    const p = v.madd(v.op("f32x4.mul", r, r), v.polynomial(r, expm1Q), r);
     const scale = v.shift("i32x4.shl", bits, 23);
     return v.madd(scale, p, v.op("f32x4.sub", scale, v.f32(1)));
   });

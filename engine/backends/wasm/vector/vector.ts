@@ -138,6 +138,11 @@ export class Vector {
     return terms[0];
   }
 
+  /** Polynomial in f32, lowest order first: fused, the fewest instructions are fastest; else the shorter chain is. */
+  polynomial(x: Local, coefficients: readonly number[]): Local {
+    return this.env.fma ? this.horner(x, coefficients) : this.estrin(x, coefficients);
+  }
+
   /** Runs `body` only when some lane of the mask is set. */
   whenAny(mask: Local, body: () => void): void {
     this.f.get(mask).op("v128.any_true");
