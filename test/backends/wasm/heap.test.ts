@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
+import { bytesPerElement, type DType, hostView } from "../../../engine/dtype.ts";
 import { OutOfMemoryError } from "../../../engine/errors.ts";
 
 describe.each([true, false])("wasm heap, shared: %s", (shared) => {
@@ -39,6 +40,27 @@ describe.each([true, false])("wasm heap, shared: %s", (shared) => {
         expect(heap.alloc(200_000)).toBe(new Heap(shared).alloc(1));
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it("reads into arrays of their own, of any dtype and length, none with more behind it", () => {
+    const cases = fc.record({
+      dtype: fc.constantFrom<DType>("f32", "f64", "i32", "bool"),
+      length: fc.oneof(fc.nat(50), fc.integer({ min: 16_000, max: 70_000 })),
+    });
+    const heap = new Heap(shared);
+    fc.assert(
+      fc.property(cases, ({ dtype, length }) => {
+        const address = heap.alloc(length * bytesPerElement(dtype));
+        const values = Array.from({ length }, (_, i) => (i * 7) % 200);
+        heap.view(dtype, address, length).set(values);
+        const read = heap.read(dtype, address, length);
+        heap.view(dtype, address, length).fill(1);
+        expect(Buffer.compare(Buffer.from(Uint8Array.from(read)), Buffer.from(values))).toBe(0);
+        expect(read.buffer.byteLength).toBe(length * bytesPerElement(dtype));
+        expect(read.constructor).toBe(hostView(dtype, new ArrayBuffer(0), 0, 0).constructor);
+        heap.release(address);
+      }),
     );
   });
 

@@ -2,6 +2,7 @@
 
 import { bytesPerElement, type DType, type HostArray, hostView } from "../../../dtype.ts";
 import { OutOfMemoryError } from "../../../errors.ts";
+import { copyOf } from "./fresh.ts";
 
 const pageBytes = 65536;
 const maxPages = 65536;
@@ -132,7 +133,7 @@ export class Heap {
   /** A copy of memory in an array of its own. */
   read(dtype: DType, address: number, length: number): HostArray {
     const start = address / bytesPerElement(dtype);
-    return this.all(dtype).slice(start, start + length);
+    return copyOf(dtype, this.all(dtype), start, start + length);
   }
 
   /** Copies values into memory. */
