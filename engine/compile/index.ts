@@ -10,6 +10,7 @@ import { kernelKey } from "./key.ts";
 import { isOpaque, type Legal, legalize } from "./legalize.ts";
 import { type Buffers, lowerCluster } from "./lower.ts";
 import { opaqueKernel } from "./opaque.ts";
+import { failuresFirst, mayUpdate } from "./order.ts";
 import { overwritable, planMemory, type Unplanned } from "./plan.ts";
 import { repeatKernel } from "./repeat.ts";
 import { selectiveKernel } from "./selective.ts";
@@ -69,10 +70,11 @@ class Assembly implements Buffers {
     const stored = this.#storedVertices(results);
     for (const base of results) this.#numbers.set(base, this.#buffer(base, "output"));
     for (const c of this.#ordered()) this.#emit(c, stored);
+    const updates = bases.flatMap((base, j) => (this.#graph.alias[j] === undefined ? [] : [this.of(base)]));
     return this.#updateInPlace({
       buffers: this.#buffers,
       kernels: this.#kernels,
-      calls: this.#calls,
+      calls: failuresFirst(this.#calls, this.#kernels, new Set(updates)),
       inputs: inputs.map((input) => this.of(input)),
       outputs: bases.map((base) => this.of(base)),
       copies: [],
@@ -246,6 +248,7 @@ function usesOf({ calls }: Unplanned): Uses {
 /** Whether buffer `from` can be `to` all along: made after (or exactly where) everything that reads `to` has read it. */
 function canReplace({ calls, kernels }: Unplanned, uses: Uses, from: number, to: number): boolean {
   const [made = -1] = uses.get(from) ?? [];
+  if (made >= 0 && !mayUpdate(kernels[calls[made].kernel])) return false;
   return (uses.get(to) ?? []).every((at) => {
     if (at < made) return true;
     const call = calls[at];

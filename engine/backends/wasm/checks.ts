@@ -1,6 +1,7 @@
 // Where a run looks back whether an index was out of range, so that it ends before state is overwritten, not after.
 
-import type { Kernel, Program } from "../../compile/ir.ts";
+import type { Program } from "../../compile/ir.ts";
+import { mayFail } from "../../compile/order.ts";
 
 export interface Checks {
   /** Calls that write state, with kernels before them that may have met a wrong index since the last check. */
@@ -22,16 +23,4 @@ export function checksOf(program: Program): Checks {
     pending ||= mayFail(program.kernels[kernel]);
   });
   return { before, atEnd: pending && program.copies.length > 0 };
-}
-
-/** Whether a kernel reads positions that are data. */
-function mayFail(kernel: Kernel): boolean {
-  switch (kernel.kind) {
-    case "loop":
-      return kernel.stages.some(({ instrs }) => instrs.some(({ op }) => op === "gather"));
-    case "repeat":
-      return kernel.body.kernels.some(mayFail);
-    default:
-      return kernel.kind === "scatter" || kernel.kind === "grouped";
-  }
 }

@@ -65,3 +65,47 @@ describe.each([1, 2])("on %i threads", (threads) => {
     );
   });
 });
+
+/** Of several scatters into state with an index each, those before the one that fails have happened. */
+const oneInPlace = (list: readonly string[]): boolean =>
+  list.filter((kind) => kind === "scattered in place").length < 2;
+
+/** States of a step, each updated its own way by an index of its own, or by none. */
+const updates = {
+  plain: (state: S.Tensor) => state.mul(0.5).add(1),
+  gathered: (state: S.Tensor, index: S.Tensor) => state.add(S.indexSelect(S.iota([8]), 0, index)),
+  scattered: (state: S.Tensor, index: S.Tensor) => state.add(S.scatterAdd(S.zeros([8]), 0, index, S.ones([8]))),
+  "scattered in place": (state: S.Tensor, index: S.Tensor) => S.scatterAdd(state, 0, index, S.ones([8])),
+  summed: (state: S.Tensor, index: S.Tensor) => state.mul(S.indexSelect(S.iota([8]), 0, index).sum()),
+} as const;
+
+describe.each([1, 2])("several states, on %i threads", (threads) => {
+  it("all stay as they were, whichever update meets the wrong index", () => {
+    S.setThreads(threads);
+    const kinds = fc.constantFrom(...(Object.keys(updates) as (keyof typeof updates)[]));
+    fc.assert(
+      fc.property(
+        fc.array(kinds, { minLength: 1, maxLength: 5 }).filter(oneInPlace),
+        fc.nat({ max: 4 }),
+        (list, which) => {
+          const states = list.map((_, i) => S.full([8], i));
+          const step = S.compile((...given: S.Tensor[]) => {
+            for (const [i, kind] of list.entries()) S.assign(states[i], updates[kind](states[i], given[i]));
+            return S.add(states[0], 0);
+          });
+          const right = list.map((_, i) => indices([0, 1, 2, 3, 4, 5, 6, i]));
+          step(...right).dataSync();
+          const before = states.map(numbers);
+          const at = which % list.length;
+          const wrong = right.with(at, indices([0, 1, 2, 3, 4, 5, 6, 8]));
+          if (list[at] === "plain") step(...wrong).dataSync();
+          else {
+            expect(() => step(...wrong).dataSync()).toThrow(/index 8 is out of range for axis 0 of length 8/);
+            expect(states.map(numbers)).toEqual(before);
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
