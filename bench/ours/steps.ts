@@ -90,6 +90,18 @@ function gruLoss({ x }: Named, p: Named): Tensor {
   return last.square().mean();
 }
 
+function rnnLoss({ x }: Named, p: Named): Tensor {
+  const [, states] = scan(
+    (h: Tensor, input: Tensor): [Tensor, Tensor] => {
+      const next = input.matmul(p.wx).add(h.matmul(p.wh)).add(p.b).tanh();
+      return [next, next];
+    },
+    zeros([x.shape[1], p.wh.shape[0]]),
+    x,
+  );
+  return states.square().mean();
+}
+
 export const steps: Builders = {
   mlp: (inputs, params) =>
     training(inputs, params, ["x", "y"], sgd(params), ({ x, y }, { w1, b1, w2, b2 }) =>
@@ -115,4 +127,5 @@ export const steps: Builders = {
       return crossEntropy(features.flatten(1).matmul(w).add(b), y);
     }),
   gru: (inputs, params) => training(inputs, params, ["x"], sgd(params), gruLoss),
+  rnn: (inputs, params) => training(inputs, params, ["x"], sgd(params), rnnLoss),
 };

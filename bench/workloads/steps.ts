@@ -98,7 +98,22 @@ const gru: Workload = {
   tolerance: 1e-3,
 };
 
-export const steps: Group = { name: "steps", fresh: true, workloads: [mlp, decoder(), cnn, gru] };
+/** h = tanh(x wx + h wh + b) over 64 steps, mean square of all states, SGD: what a first call through `scan` costs. */
+const rnn: Workload = {
+  id: "RNN 64 steps through scan, with gradients, batch 16, width 64, SGD",
+  op: "rnn",
+  params: { lr: 0.01 },
+  inputs: seeded({
+    x: (seed) => floats(seed, [64, 16, 64]),
+    wx: (seed) => weights(seed, [64, 64]),
+    wh: (seed) => weights(seed, [64, 64]),
+    b: (seed) => floats(seed, [64], -0.1, 0.1),
+  }),
+  flop: 2 * 64 * 16 * 64 * 64 * 5,
+  tolerance: 1e-3,
+};
+
+export const steps: Group = { name: "steps", fresh: true, workloads: [mlp, decoder(), cnn, gru, rnn] };
 
 const links = 200;
 
