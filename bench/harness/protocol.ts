@@ -71,12 +71,13 @@ export interface Job {
 }
 
 export type Params = Workload["params"];
-/** Host values by name; f32 in Float32Array, i32 in Int32Array. */
+/** Host values by name. */
 export type Inputs = Readonly<Record<string, HostInput>>;
 export interface HostInput {
   readonly shape: number[];
-  readonly dtype: InputSpec["dtype"];
-  readonly data: Float32Array | Int32Array;
+  /** f64: only where an implementation turns inputs into it. */
+  readonly dtype: InputSpec["dtype"] | "f64";
+  readonly data: Float32Array | Int32Array | Float64Array;
 }
 /** Undefined: the implementation does not offer it. */
 export type Build = (inputs: Inputs, params: Params) => Job | undefined | Promise<Job | undefined>;

@@ -2,7 +2,7 @@
 
 import type { Tensor } from "../../engine/index.ts";
 import * as sluice from "../../engine/index.ts";
-import { type Build, type Builders, numberOf } from "../harness/protocol.ts";
+import { type Build, type Builders, type HostInput, numberOf } from "../harness/protocol.ts";
 import { pure } from "./compiled.ts";
 
 const { layerNorm, logSoftmax, rmsNorm, softmax, vjp } = sluice;
@@ -23,6 +23,17 @@ const differentiable =
       return [y, ...[pull(all.seed)].flat()];
     });
 
+const matmul: Build = (inputs, params) =>
+  differentiable(["a", "b"], (a, b) => (params.transposeA ? a.mT() : a).matmul(params.transposeB ? b.mT() : b))(
+    inputs,
+    params,
+  );
+
+const toF64 = ([name, { shape, data }]: [string, HostInput]): [string, HostInput] => [
+  name,
+  { shape, dtype: "f64", data: Float64Array.from(data) },
+];
+
 const axes: Readonly<Record<string, number | readonly number[]>> = { last: 1, first: 0, both: [0, 1] };
 
 export const functions: Builders = {
@@ -40,11 +51,8 @@ export const functions: Builders = {
   ),
   rmsNorm: differentiable(["x", "weight"], (x, weight) => rmsNorm(x, weight.shape, { weight, eps: 1e-5 })),
   sum: (inputs, params) => pure(inputs, ({ x }) => [x.sum(axes[params.axes as string])]),
-  matmul: (inputs, params) =>
-    differentiable(["a", "b"], (a, b) => (params.transposeA ? a.mT() : a).matmul(params.transposeB ? b.mT() : b))(
-      inputs,
-      params,
-    ),
+  matmul,
+  matmulF64: (inputs, params) => matmul(Object.fromEntries(Object.entries(inputs).map(toF64)), params),
   grouped: (inputs, params) => {
     const offsets = sluice.tensor((params.offsets as string).split(",").map(Number), { dtype: "i32" });
     return differentiable(["x", "w"], (x, w) => sluice.groupedMatmul(x, w, offsets))(inputs, params);

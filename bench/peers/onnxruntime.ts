@@ -68,17 +68,17 @@ const builders: Builders = {
     rank: axes === "both" ? 0 : 1,
     indices: { axes: axes === "both" ? [0, 1] : [axes === "last" ? 1 : 0] },
   })),
-  matmul: forward(({ transposeA, transposeB }) => ({
-    operators: [
-      {
-        type: "Gemm",
-        inputs: ["a", "b"],
-        output: "y",
-        attributes: { transA: Number(transposeA), transB: Number(transposeB) },
-      },
-    ],
-    rank: 2,
-  })),
+  matmul: (inputs, params) => {
+    const [transA, transB] = [Number(params.transposeA), Number(params.transposeB)];
+    const rank = Math.max(inputs.a.shape.length, inputs.b.shape.length);
+    const operands = { inputs: ["a", "b"], output: "y" };
+    const batched: Operator =
+      transA + transB === 0
+        ? { ...operands, type: "MatMul" }
+        : { ...operands, type: "FusedMatMul", domain: "com.microsoft", attributes: { transA, transB } };
+    const one: Operator = { ...operands, type: "Gemm", attributes: { transA, transB } };
+    return forward(() => ({ operators: [rank > 2 ? batched : one], rank }))(inputs, params);
+  },
   conv2d: forward((params) => ({
     operators: [
       {

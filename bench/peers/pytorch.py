@@ -83,6 +83,12 @@ def selective_scan(x, p):
     return Pure(run)
 
 
+def matmul(x, p):
+    return differentiable(
+        ["a", "b"], lambda a, b: (a.mT if p["transposeA"] else a) @ (b.mT if p["transposeB"] else b)
+    )(x, p)
+
+
 def grouped(x, p):
     """A product per expert in a loop."""
     offsets = [int(at) for at in p["offsets"].split(",")]
@@ -226,9 +232,8 @@ BUILDERS = {
     ),
     "rmsNorm": differentiable(["x", "weight"], rms_norm),
     "sum": lambda x, p: Pure(lambda: x["x"].sum(AXES[p["axes"]])),
-    "matmul": lambda x, p: differentiable(
-        ["a", "b"], lambda a, b: (a.t() if p["transposeA"] else a) @ (b.t() if p["transposeB"] else b)
-    )(x, p),
+    "matmul": matmul,
+    "matmulF64": lambda x, p: matmul({name: t.double() for name, t in x.items()}, p),
     "grouped": grouped,
     "conv2d": lambda x, p: differentiable(
         ["x", "kernel"], lambda a, k: F.conv2d(a, k, padding=p["pad"], groups=p["groups"])

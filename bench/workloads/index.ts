@@ -5,7 +5,7 @@ import { convolutions } from "./conv.ts";
 import { elementwise } from "./elementwise.ts";
 import { fourier } from "./fourier.ts";
 import { grouped } from "./grouped.ts";
-import { matmul, oddMatmul } from "./matmul.ts";
+import { matmul, oddMatmul, otherMatmul } from "./matmul.ts";
 import { reductions, rows } from "./rows.ts";
 import { scans } from "./scans.ts";
 import { sigma } from "./sigma.ts";
@@ -17,6 +17,7 @@ export const groups: readonly Group[] = [
   reductions,
   matmul,
   oddMatmul,
+  otherMatmul,
   grouped,
   convolutions,
   steps,

@@ -61,7 +61,7 @@ export const functions: Builders = {
   },
   matmul: (inputs, params) =>
     differentiable(["a", "b"], (a, b) =>
-      np.matmul(params.transposeA ? np.transpose(a) : a, params.transposeB ? np.transpose(b) : b),
+      np.matmul(params.transposeA ? np.swapaxes(a, -1, -2) : a, params.transposeB ? np.swapaxes(b, -1, -2) : b),
     )(inputs, params),
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [a.mul(b.ref).add(b)]),
   topk: (inputs, params) =>
