@@ -76,6 +76,7 @@ class Sharing {
       const kept = this.make(op, [x], { axes: long }, withoutAxes(x.shape, long), dtype);
       return this.make("reshape", [kept], { shape }, shape, dtype);
     }
+    if (op === "contract" && x.shape.at(-1) === 1) return this.#outer(inputs, shape, dtype);
     if (!isElementwise(op)) return undefined;
     if (inputs.every((input) => input.op === "full")) return this.#fold(op, inputs, shape, dtype);
     return this.#identity(op, inputs, shape, dtype);
@@ -107,6 +108,13 @@ class Sharing {
     const scalar = primitives[op].scalar as (...args: number[]) => number;
     const integer = dtype === "i32" && op !== "cast" && op !== "where";
     return this.#full(shape, dtype, roundTo(dtype, integer ? integerScalar(op, ...values) : scalar(...values)));
+  }
+
+  /** A product over one element is elementwise, bound by memory, and fuses; its sum starts from 0, which -0 shows. */
+  #outer(inputs: readonly Vertex[], shape: readonly number[], dtype: Vertex["dtype"]): Vertex {
+    const wide = inputs.map((input) => this.make("expand", [input], { shape }, shape, dtype));
+    const products = this.make("mul", wide, {}, shape, dtype);
+    return this.make("add", [products, this.#full(shape, dtype, 0)], {}, shape, dtype);
   }
 
   /** x * 1, x / 1, x - 0, x ^ 1 are x for every x; x ^ 2 is x * x. */

@@ -43,6 +43,26 @@ describe("compileGraph", () => {
     );
   });
 
+  test("products over one element are elementwise, down to NaN and the sign of zero", () => {
+    const special = fc.constantFrom(0, -0, 1, -1.5, Number.NaN, Number.POSITIVE_INFINITY, 3e-300);
+    const side = fc.integer({ min: 0, max: 4 });
+    const shape = fc.tuple(side, side, side);
+    fc.assert(
+      fc.property(shape, fc.array(special, { minLength: 16 * 4, maxLength: 16 * 4 }), ([batch, m, n], values) => {
+        const leaf = (from: number, ...sides: number[]): Node => {
+          const data = Float64Array.from(values.slice(from, from + sizeOf(sides)));
+          return dataNode(new Storage("f64", data.length, data), sides);
+        };
+        const outputs = [build.apply("contract", [leaf(0, batch, m, 1), leaf(32, batch, 1, n)], {})];
+        const { program, values: results } = compiled(outputs, true);
+        const expected = oracle(outputs);
+        expect(results[0].every((value, i) => Object.is(value, expected[0][i]))).toBe(true);
+        expect(program.kernels.every(({ kind }) => kind === "loop")).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test("unfused programs compute what the graph says", () => {
     fc.assert(
       fc.property(recipes, (recipe) => {
