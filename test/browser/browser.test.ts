@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { replay } from "../support/seed.ts";
 import { launch, missing } from "./chromium.ts";
 import type { Found, Wanted } from "./page/conformance.ts";
+import type { Failed } from "./page/failures.ts";
 
 if (missing !== undefined) console.log(`the browser is not tested: ${missing}`);
 
@@ -63,6 +64,29 @@ describe.runIf(missing === undefined)("in Chromium", () => {
     expect(found.compared).toBeGreaterThan(300);
     return found;
   }
+
+  async function fail(script: string): Promise<Failed> {
+    const page = await browser.newPage();
+    await page.goto(await serve({}));
+    const failed = (await page.evaluate(`globalThis.failures.${script}`)) as Failed;
+    await page.close();
+    return failed;
+  }
+
+  it.each(["webgl2", "webgl"])("survives the loss of a context of %s", { timeout: 60_000 }, async (mode) => {
+    const { errors, values } = await fail(`lost("${mode}")`);
+    for (const [what, error] of Object.entries(errors)) expect(error, what).toMatch(/the device was lost/);
+    expect(values).toEqual({ kept: [3, 6], again: [4, 7], wasm: [4, 7] });
+  });
+
+  it("says what WebGL2 has no room for", { timeout: 60_000 }, async () => {
+    const { errors, values } = await fail('tooLarge("webgl2")');
+    for (const error of [errors.step, errors.again]) {
+      expect(error).toMatch(/^OutOfMemoryError: .*no room for .* bytes in \d+ buffers: .*Parameters are as they were/s);
+    }
+    expect(errors.positions).toMatch(/a tensor of 16777217 elements is too large/);
+    expect(values).toEqual({ same: [1, 2], next: [5], after: [4, 6] });
+  });
 
   let curve: readonly number[] = [];
 

@@ -1,7 +1,9 @@
 // One gpu.js instance: kernels by source, calls, uploads, readbacks, and errors that say what was being done.
 
-import { OutOfMemoryError, SluiceError } from "../../errors.ts";
+import { SluiceError } from "../../errors.ts";
 import type { TileStyle } from "./contract.ts";
+import { failureOf, glErrors } from "./failure.ts";
+import { Kernels } from "./kernels.ts";
 import type { DeviceHandle, GpuInstance, GpuKernel, GpuLibrary, Handle, Mode, NativeDevice } from "./library.ts";
 import type { KernelSpec } from "./steps.ts";
 import { maxElements } from "./writer.ts";
@@ -22,8 +24,9 @@ export interface GpuInfo {
   readonly buffers: number;
   /** What these take together. */
   readonly bytes: number;
-  /** Kernels built, kernel calls, arrays sent to the device and read from it, since the backend was chosen. */
+  /** Kernels that are built and kept. */
   readonly kernels: number;
+  /** Kernel calls, arrays sent to the device and read from it, since the backend was chosen. */
   readonly launches: number;
   readonly uploads: number;
   readonly readbacks: number;
@@ -38,14 +41,30 @@ const tileStyles: Record<Mode, TileStyle> = {
 /** Beyond every loop that is written: gpu.js cuts longer ones without a word. */
 const loopMaxIterations = 2 ** 30;
 
+/** Jobs of one after the other. */
+interface Lane {
+  tail: Promise<unknown>;
+}
+
+/** Instances share the native device, whose error scopes are one stack: so their jobs take turns. */
+const lanes = new WeakMap<object, Lane>();
+
+function laneOf(native: object): Lane {
+  const lane = lanes.get(native) ?? { tail: Promise.resolve() };
+  lanes.set(native, lane);
+  return lane;
+}
+
 export class Device {
   readonly mode: Mode;
   readonly synchronous: boolean;
   readonly tiles: TileStyle;
   readonly maxArrays: number;
+  /** Where asynchronous jobs wait for each other. */
+  readonly lane: Lane;
   readonly #library: GpuLibrary;
   readonly #gpu: GpuInstance;
-  readonly #kernels = new Map<string, GpuKernel>();
+  readonly #kernels = new Kernels();
   readonly #adapter: string;
   readonly #software: boolean;
   readonly #native: NativeDevice | undefined;
@@ -60,6 +79,7 @@ export class Device {
     this.#adapter = adapter;
     this.#software = software;
     this.#native = native;
+    this.lane = laneOf(native ?? this);
     this.#gpu = new library.GPU({ mode });
   }
 
@@ -75,7 +95,22 @@ export class Device {
    * calls, which succeed and leave zeros.
    */
   guarded(job: () => void | Promise<void>): void | Promise<void> {
-    return this.#native === undefined ? job() : this.#inScope(this.#native, job);
+    if (this.#native !== undefined) return this.#inScope(this.#native, job);
+    const running = job();
+    this.#checkContext("a run");
+    return running;
+  }
+
+  /** WebGL tells of a lost context and of missing memory only who asks; what it computes then is zeros. */
+  #checkContext(purpose: string): void {
+    const { context } = this.#gpu;
+    if (!this.mode.startsWith("webgl") || !context) return;
+    const lost = context.isContextLost();
+    const error = lost ? 0 : context.getError();
+    if (!lost && error === 0) return;
+    // A kernel may keep the texture that it did not get.
+    this.#kernels.clear();
+    throw this.#failure(purpose, new Error(glErrors[error] ?? `WebGL error ${error}`));
   }
 
   async #inScope(native: NativeDevice, job: () => void | Promise<void>): Promise<void> {
@@ -103,14 +138,15 @@ export class Device {
   /** Runs a kernel into a new buffer. */
   call(spec: KernelSpec, arrays: readonly Handle[], scalars: readonly number[]): Handle | Promise<Handle> {
     this.#counts.launches += 1;
-    return this.#run(spec, true, [...arrays, ...scalars], (result) => this.#made(this.#shaped(spec, result)));
+    return this.#run(spec, true, [...arrays, ...scalars], (result) => this.#made(this.#shaped(spec, result), spec));
   }
 
   /** Values of the host as a buffer of the device. The modes that run on the CPU use the array itself. */
   upload(values: Float32Array): Handle | Promise<Handle> {
     this.#counts.uploads += 1;
     if (this.mode === "cpu" || this.mode === "webasm") return this.#made(values);
-    return this.#run(copying(values.length, "an upload"), true, [values], (result) => this.#made(result));
+    const spec = copying(values.length, "an upload");
+    return this.#run(spec, true, [values], (result) => this.#made(result, spec));
   }
 
   read(handle: Handle, length: number): Float32Array | Promise<Float32Array> {
@@ -122,15 +158,24 @@ export class Device {
       });
     }
     // WebGL reads four channels from a handle; a kernel that returns its values reads one.
-    return this.#run(
-      copying(length, "a readback"),
-      false,
-      [handle],
-      (values) => values as Float32Array,
-    ) as Float32Array;
+    return this.#run(copying(length, "a readback"), false, [handle], (values) => {
+      this.#checkContext("a readback");
+      return values as Float32Array;
+    }) as Float32Array;
   }
 
-  #made(handle: Handle): Handle {
+  /** The kernels of a program that may run from now on; `release` when it won't any more. */
+  retain(specs: Iterable<KernelSpec>): void {
+    this.#kernels.retain(keysOf(specs));
+  }
+
+  release(specs: Iterable<KernelSpec>): void {
+    this.#kernels.release(keysOf(specs));
+  }
+
+  #made(handle: Handle, spec?: KernelSpec): Handle {
+    // WebGL frees a result through its kernel: that has to be there.
+    if (spec !== undefined && this.mode.startsWith("webgl")) this.#kernels.made(keyOf(spec, true), handle);
     this.#counts.buffers += 1;
     this.#counts.bytes += bytesOf(handle);
     return handle;
@@ -139,6 +184,7 @@ export class Device {
   drop(handle: Handle): void {
     this.#counts.buffers -= 1;
     this.#counts.bytes -= bytesOf(handle);
+    this.#kernels.dropped(handle);
     if (!(handle instanceof Float32Array)) handle.delete();
   }
 
@@ -154,8 +200,7 @@ export class Device {
     then: (result: Handle) => T,
   ): T | Promise<T> {
     const failed = (cause: unknown): never => {
-      // gpu.js keeps a kernel whose first call failed as it is, for good.
-      this.#kernels.delete(keyOf(spec, pipeline));
+      this.#kernels.forget(keyOf(spec, pipeline));
       throw cause instanceof SluiceError ? cause : this.#failure(spec.purpose, cause, spec);
     };
     try {
@@ -169,9 +214,10 @@ export class Device {
   }
 
   #kernel(spec: KernelSpec, pipeline: boolean): GpuKernel {
-    const key = keyOf(spec, pipeline);
-    const known = this.#kernels.get(key);
-    if (known !== undefined) return known;
+    return this.#kernels.get(keyOf(spec, pipeline), () => this.#build(spec, pipeline));
+  }
+
+  #build(spec: KernelSpec, pipeline: boolean): GpuKernel {
     const kernel = this.#gpu.createKernel(spec.source, {
       output: spec.output,
       pipeline,
@@ -183,7 +229,6 @@ export class Device {
     });
     // Four values a thread leave packed, not as an array of arrays.
     if (this.mode === "webasm" && spec.lanes === 4) kernel.kernel._shapeOutput = (data) => data;
-    this.#kernels.set(key, kernel);
     return kernel;
   }
 
@@ -214,33 +259,20 @@ export class Device {
   }
 
   #failure(purpose: string, cause: unknown, spec?: KernelSpec): SluiceError {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const where = `gpu.js (${this.mode}, ${this.#adapter})`;
-    if (/lost|destroyed|different WebGPU device/i.test(text) || text === "") {
-      return new SluiceError(
-        "gpu",
-        `the device was lost during ${purpose}: ${text || "no reason given"}. Tensors that were read keep their values; ` +
-          'call setBackend("gpu") to start again, or another backend',
-        { cause },
-      );
-    }
-    if (/out of memory|too large|larger than|exceeds|maxBufferSize|allocate/i.test(text)) {
-      const { buffers, bytes } = this.#counts;
-      const size = spec === undefined ? "" : ` with a result of ${4 * spec.lanes * product(spec.output)} bytes`;
-      return new OutOfMemoryError(
-        "gpu",
-        `${where} has no room for ${purpose}${size}, beside ${bytes} bytes in ${buffers} buffers: ${text}. ` +
-          "Parameters are as they were before the step",
-        { cause },
-      );
-    }
-    const source = spec === undefined ? "" : `\n${spec.source}`;
-    return new SluiceError("gpu", `${where} failed at ${purpose}: ${text}${source}`, { cause });
+    // Without its context, WebGL fails at whatever is tried first.
+    const lost = this.#gpu.context?.isContextLost?.() === true ? "the WebGL context is lost" : undefined;
+    const text = lost ?? (cause instanceof Error ? cause.message : String(cause));
+    const { output, lanes, source } = spec ?? {};
+    return failureOf(text, {
+      ...{ purpose, cause, where: `gpu.js (${this.mode}, ${this.#adapter})`, counts: this.#counts },
+      ...(output && { result: 4 * (lanes ?? 1) * product(output), source }),
+    });
   }
 }
 
 const keyOf = ({ output, arrays, source }: KernelSpec, pipeline: boolean): string =>
   `${pipeline}|${output}|${arrays}|${source}`;
+const keysOf = (specs: Iterable<KernelSpec>): Set<string> => new Set(Array.from(specs, (spec) => keyOf(spec, true)));
 const product = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
 const bytesOf = (handle: Handle): number =>
   handle instanceof Float32Array ? handle.byteLength : 4 * product(handle.output);

@@ -11,6 +11,7 @@ import { evaluate, runOnHost } from "./host.ts";
 import type { Handle } from "./library.ts";
 import { attach, Cell, Held, putBack, type Queue, toFloats } from "./memory.ts";
 import type { Plan } from "./program.ts";
+import type { KernelSpec } from "./steps.ts";
 import type { Scalar } from "./writer.ts";
 
 /** Storages that live on a device, so that their values can be fetched when another backend is chosen. */
@@ -29,12 +30,23 @@ export class GpuExecutable implements Executable {
     this.#device = queue.device;
     this.#plan = plan;
     this.#resident = resident;
+    this.#device.retain(kernelsOf(plan));
+    collected.register(this, { queue, plan }, this);
   }
 
   run(inputs: readonly Storage[], outputs: readonly Storage[]): void | Promise<void> {
     const plan = this.#plan;
     const { buffers } = plan.program;
     const taken = inputs.map((storage, i) => this.#take(storage, buffers[plan.program.inputs[i]].role === "state"));
+    const drop = (cells: readonly Cell[]): void => {
+      for (const cell of cells) cell.drop();
+    };
+    try {
+      this.#check(taken);
+    } catch (error) {
+      drop(taken);
+      throw error;
+    }
     const host = this.#runHost(taken);
     const made = outputs.map((storage, i) => {
       const values = plan.outputs[i] === undefined ? host.arrays[plan.program.outputs[i]] : undefined;
@@ -45,19 +57,16 @@ export class GpuExecutable implements Executable {
       return { storage, cell: cell.retain(), previous };
     });
     const cells = made.map(({ cell }) => cell);
-    const drop = (): void => {
-      for (const cell of [...taken, ...cells]) cell.drop();
-    };
     const done = (): void => {
       for (const { previous } of made) previous.device?.release();
-      drop();
+      drop([...taken, ...cells]);
     };
     const failed = (cause: unknown): never => {
       for (const { storage, cell, previous } of made) {
         cell.fail(cause);
         putBack(storage, cell, previous);
       }
-      drop();
+      drop([...taken, ...cells]);
       throw cause;
     };
     const job = (): void | Promise<void> => {
@@ -69,6 +78,16 @@ export class GpuExecutable implements Executable {
       }
     };
     return this.#queue.run(job);
+  }
+
+  /** Looks at the positions among the inputs that the host has. */
+  #check(taken: readonly Cell[]): void {
+    for (const { input, look, passed } of this.#plan.checks) {
+      const cell = taken[input];
+      if (cell.host === undefined || passed.has(cell)) continue;
+      look(cell.host);
+      passed.add(cell);
+    }
   }
 
   /** The values of an input as they are now, whatever happens to the storage before the run. */
@@ -146,9 +165,25 @@ export class GpuExecutable implements Executable {
     return `${head}\n${lines.join("\n")}\n${explainProgram(this.#plan.program)}`;
   }
 
-  /** Kernels are shared by source and stay with the device. */
-  release(): void {}
+  /** Runs that are queued still find their kernels. */
+  release(): void {
+    if (collected.unregister(this)) letGo({ queue: this.#queue, plan: this.#plan });
+  }
 }
+
+const kernelsOf = (plan: Plan): KernelSpec[] => plan.steps.map(({ spec }) => spec);
+
+interface Program {
+  readonly queue: Queue;
+  readonly plan: Plan;
+}
+
+function letGo({ queue, plan }: Program): void {
+  void queue.run(() => queue.device.release(kernelsOf(plan)));
+}
+
+/** Nobody releases the programs of a compiled function: they go with it. */
+const collected = new FinalizationRegistry<Program>(letGo);
 
 interface HostResults {
   /** Values of host buffers at the end. */

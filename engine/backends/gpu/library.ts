@@ -41,8 +41,17 @@ export interface GpuKernel {
 }
 
 export interface GpuInstance {
+  /** WebGL's, once there is a kernel. */
+  readonly context?: GlContext | null;
   createKernel(source: string, settings: KernelSettings): GpuKernel;
   destroy(): Promise<void> | void;
+}
+
+/** The part of a WebGL context that says what went wrong: calls go on, and give zeros. */
+export interface GlContext {
+  isContextLost(): boolean;
+  /** 0, or the number of an error since the last time. */
+  getError(): number;
 }
 
 /** The part of a WebGPU device that says what went wrong: its errors are otherwise only printed. */

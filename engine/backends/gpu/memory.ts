@@ -160,7 +160,6 @@ export function toFloats(values: HostArray): Float32Array {
 /** Runs jobs one after the other: at once where the device is synchronous, else as promises. */
 export class Queue {
   readonly device: Device;
-  #tail: Promise<unknown> = Promise.resolve();
 
   constructor(device: Device) {
     this.device = device;
@@ -168,9 +167,10 @@ export class Queue {
 
   run<T>(job: () => T | Promise<T>): T | Promise<T> {
     if (this.device.synchronous) return job();
-    const result = this.#tail.then(job);
+    const { lane } = this.device;
+    const result = lane.tail.then(job);
     // Whoever waits hears of a failure; the queue goes on, and an unread failure is no crash of the process.
-    this.#tail = result.catch(() => undefined);
+    lane.tail = result.catch(() => undefined);
     return result;
   }
 }

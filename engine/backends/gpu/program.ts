@@ -2,6 +2,7 @@
 
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
 import { DTypeError, SluiceError } from "../../errors.ts";
+import { type Check, checksOf } from "./checks.ts";
 import { contraction, emitGrouped, materialize, type TileStyle } from "./contract.ts";
 import { type Epilogue, findEpilogues, type Product } from "./epilogue.ts";
 import { type HostPart, hostPart } from "./host.ts";
@@ -40,6 +41,8 @@ export interface Plan {
   readonly inputs: readonly (number | undefined)[];
   /** Slot of each output; undefined where it is on the host. */
   readonly outputs: readonly (number | undefined)[];
+  /** What must hold of inputs that the host has. */
+  readonly checks: readonly Check[];
   /** Slots to let go of after each step. */
   readonly dead: readonly (readonly number[])[];
 }
@@ -108,6 +111,7 @@ class Planner {
       keys: this.#keys,
       inputs,
       outputs,
+      checks: checksOf(program),
       dead: deadAfter(this.#steps.list, inputs, outputs),
     };
   }

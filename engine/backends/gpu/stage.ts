@@ -90,7 +90,7 @@ export class StageWriter {
         const located = this.#locate(instr.access);
         const step = w.const(`Math.max(0, Math.min(${instr.bound - 1}, ${index})) * ${instr.stride}`);
         const position = `${located.position} + ${step}`;
-        // An index out of range cannot be reported without a readback: its elements are NaN.
+        // An index that the device computed cannot be reported without a readback: out of range, it gives NaN.
         const inside = [`${index} >= 0`, `${index} < ${instr.bound}`];
         const fill = isFloat(instr.dtype) ? Number.NaN : 0;
         return readAt(w, this.#loop.steps, slot, { ...located, position }, fill, inside);

@@ -2,9 +2,13 @@
 
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { Device } from "../../../engine/backends/gpu/device.ts";
+import { type GpuBackend, gpuBackend } from "../../../engine/backends/gpu/index.ts";
+import { loadLibrary } from "../../../engine/backends/gpu/library.ts";
 import { openDevice } from "../../../engine/backends/gpu/open.ts";
 import type { KernelSpec } from "../../../engine/backends/gpu/steps.ts";
+import type { ScanKernel } from "../../../engine/compile/ir.ts";
 import * as S from "../../../engine/index.ts";
+import { runKernel } from "./harness.ts";
 import { modes } from "./modes.ts";
 
 afterAll(() => S.setBackend("reference"));
@@ -78,6 +82,41 @@ describe.each(modes)("mode %s", (mode) => {
     expect((await step(one).data())[0]).toBe(7);
   });
 });
+
+it.runIf(modes.includes("webgpu"))("two backends at once do not hear of each other's errors", async () => {
+  const [one, other] = [await gpuBackend("webgpu"), await gpuBackend("webgpu")];
+  const sum = (outer: number): ScanKernel => ({
+    ...{ kind: "scan", fn: "sum", dtype: "f32", outer, length: 2, inner: 1, reverse: false, lag: false },
+    args: [
+      { dtype: "f32", mode: "read" },
+      { dtype: "f32", mode: "write" },
+    ],
+  });
+  const run = (backend: GpuBackend, outer: number) =>
+    runKernel(backend, sum(outer), [new Float32Array(2 * outer).fill(1)], 2 * outer);
+  const large = 2 ** 16;
+  const native = (await (await loadLibrary()).WebGPUContext.acquire()).device as unknown as NativeBuffers;
+  const create = native.createBuffer;
+  // The device cannot make large buffers for now; it says so beside the calls.
+  native.createBuffer = (options) =>
+    create.call(native, options.size < large ? options : { ...options, size: native.limits.maxBufferSize + 4 });
+  try {
+    for (let round = 0; round < 5; round++) {
+      const [failed, ...fine] = await Promise.allSettled([run(one, large), run(other, 3), run(other, 4), run(one, 5)]);
+      expect(failed).toMatchObject({ status: "rejected", reason: expect.any(S.OutOfMemoryError) });
+      expect(fine.map((each) => each.status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    }
+  } finally {
+    native.createBuffer = create;
+  }
+  await one.leave?.();
+  await other.leave?.();
+});
+
+interface NativeBuffers {
+  readonly limits: { readonly maxBufferSize: number };
+  createBuffer(options: { readonly size: number; readonly usage: number }): unknown;
+}
 
 it.runIf(modes.includes("webgpu"))("survives the loss of the device", async () => {
   const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);

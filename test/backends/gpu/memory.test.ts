@@ -44,6 +44,28 @@ async function survives(shortage: () => () => void, message: RegExp): Promise<vo
   expect(Array.from(await w.data())).toEqual([2, 3]);
 }
 
+describe.each(modes)("mode %s", (mode) => {
+  it("keeps the kernels of programs, and few others", { timeout: 60_000 }, async () => {
+    await S.setBackend("gpu", { mode });
+    const kept = S.compile((x: S.Tensor) => S.mul(S.cumsum(x, 0), 3));
+    const x = S.tensor([1, 2, 3]);
+    const alive = S.cumsum(S.tensor([1, 2, 3, 4]), 0);
+    await Promise.all([kept(x).data(), alive.sum().data()]);
+    const before = S.gpuInfo()?.kernels ?? 0;
+    const { limit } = S.programCache.statistics;
+    S.programCache.limit = 8;
+    try {
+      // Each length has a program of its own, and kernels that send and read it.
+      for (let n = 5; n < 90; n++) expect((await S.cumsum(S.ones([n]), 0).data())[n - 1]).toBe(n);
+    } finally {
+      S.programCache.limit = limit;
+    }
+    expect(S.gpuInfo()?.kernels).toBeLessThan(before + 64 + 8 * 4 + 4);
+    expect(Array.from(await alive.data())).toEqual([1, 3, 6, 10]);
+    expect(Array.from(await kept(x).data())).toEqual([3, 9, 18]);
+  });
+});
+
 interface Native {
   limits: Record<"maxBufferSize" | "maxStorageBufferBindingSize", number>;
   createBuffer(options: { size: number; usage: number }): unknown;

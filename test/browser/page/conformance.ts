@@ -61,7 +61,7 @@ async function conform(wanted: Wanted): Promise<Found> {
   await S.setBackend("reference");
   const expected: S.HostArray[][] = [];
   for (const program of cases) expected.push(await compiled(program));
-  const wholes = fc.sample(Whole.recipes, { numRuns: wanted.programs, seed: wanted.seed });
+  const wholes = fc.sample(Whole.recipes, { numRuns: wanted.programs / 2, seed: wanted.seed });
   const exact: number[][][] = [];
   for (const recipe of wholes) exact.push(await Whole.evaluate(recipe));
   const { mode } = wanted;
