@@ -12,28 +12,34 @@ let calling: Calling | undefined;
 /** Its name; undefined outside of any. */
 export const callingOperation = (): string | undefined => calling?.op;
 
-function during<T>(next: Calling | undefined, fn: () => T): T {
-  const before = calling;
-  calling = next;
-  try {
-    return fn();
-  } finally {
-    calling = before;
-  }
-}
-
 /**
  * `fn` as the operation `op`: errors of whatever it calls name it, unless it is itself part of one a user called.
  * `index` is the argument that holds positions.
  */
 export function operation<F extends (...args: never[]) => unknown>(op: string, fn: F, index = "index"): F {
   const own: Calling = { op, index };
-  const named = (...args: never[]) => (calling === undefined ? during(own, () => fn(...args)) : fn(...args));
+  const named = (...args: never[]) => {
+    if (calling !== undefined) return fn(...args);
+    calling = own;
+    try {
+      return fn(...args);
+    } finally {
+      calling = undefined;
+    }
+  };
   return named as F;
 }
 
 /** Runs code that is no part of the operation a user called: what the user gave it to run, or what was recorded before. */
-export const apart = <T>(fn: () => T): T => (calling === undefined ? fn() : during(undefined, fn));
+export function apart<T>(fn: () => T): T {
+  const before = calling;
+  calling = undefined;
+  try {
+    return fn();
+  } finally {
+    calling = before;
+  }
+}
 
 /** Where positions come from: "operation argument", and the axis they count along. */
 export interface IndexSource {
