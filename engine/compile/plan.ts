@@ -8,6 +8,16 @@ import type { Access } from "./view.ts";
 /** Offsets are multiples of a cache line, so that no two buffers share one. */
 const alignment = 64;
 
+/**
+ * Bytes that memory for so many bytes takes. Between large ones something is left over: in arrays at whole pages from
+ * each other, equal rows want the same places of the caches, and a load waits for a store to the same place of a page.
+ */
+export const spreadBytes = (bytes: number): number =>
+  Math.ceil(bytes / alignment) * alignment + (bytes < large ? 0 : between);
+const large = 1 << 16;
+/** A quarter of a page and a line, so that the fifth array lies on none of the four before it. */
+const between = 1024 + alignment;
+
 export const bytesOf = (buffer: Buffer): number => buffer.length * bytesPerElement(buffer.dtype);
 
 /** Memory shared by buffers that follow each other in place, alive from call `from` to call `to`. */
@@ -50,7 +60,7 @@ function findSlots({ buffers, calls, kernels, outputs, copies }: Unplanned, reus
   const slots = new Map<number, Slot>();
   const touch = (buffer: number, at: number): void => {
     if (buffers[buffer].role === "state") return;
-    const bytes = Math.ceil(bytesOf(buffers[buffer]) / alignment) * alignment;
+    const bytes = spreadBytes(bytesOf(buffers[buffer]));
     const slot = slots.get(buffer) ?? { bytes, from: at, to: at, buffers: [buffer] };
     slot.from = Math.min(slot.from, at);
     slot.to = Math.max(slot.to, at);

@@ -64,6 +64,19 @@ describe.each([true, false])("wasm heap, shared: %s", (shared) => {
     );
   });
 
+  it("lets no two of four large neighbours begin at the same place of a page, nor within 512 bytes of it", () => {
+    const sizes = fc.integer({ min: 16, max: 1024 }).map((pages) => pages * 4096);
+    fc.assert(
+      fc.property(sizes, (bytes) => {
+        const heap = new Heap(shared);
+        const places = [0, 1, 2, 3].map(() => heap.alloc(bytes) % 4096).sort((a, b) => a - b);
+        const gaps = places.map((place, i) => (i === 3 ? places[0] + 4096 : places[i + 1]) - place);
+        expect(Math.min(...gaps)).toBeGreaterThanOrEqual(512);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it("names the bytes that could not be had", () => {
     const heap = new Heap(shared);
     expect(() => heap.alloc(2 ** 33, "the arena of a program")).toThrow(OutOfMemoryError);

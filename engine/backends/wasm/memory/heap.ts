@@ -1,13 +1,12 @@
 // One WebAssembly memory and who uses which part of it: fixed low regions, then blocks from a coalescing free list.
 
+import { spreadBytes } from "../../../compile/plan.ts";
 import { bytesPerElement, type DType, type HostArray, hostView } from "../../../dtype.ts";
 import { OutOfMemoryError } from "../../../errors.ts";
 import { copyOf } from "./fresh.ts";
 
 const pageBytes = 65536;
 const maxPages = 65536;
-/** Blocks start at multiples of a cache line. */
-const lineBytes = 64;
 /** Vector loads may read this far beyond a block's end. */
 const slackBytes = 64;
 
@@ -20,8 +19,6 @@ interface Block {
   start: number;
   end: number;
 }
-
-const roundUp = (bytes: number): number => Math.ceil(bytes / lineBytes) * lineBytes;
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
@@ -47,7 +44,7 @@ export class Heap {
 
   /** Address of `bytes` bytes, 64-byte aligned, contents undefined. `what` names the need if memory runs out. */
   alloc(bytes: number, what = "a tensor"): number {
-    const size = roundUp(bytes + slackBytes);
+    const size = spreadBytes(bytes + slackBytes);
     const hole = this.free.findIndex((block) => block.end - block.start >= size);
     const start = hole >= 0 ? this.take(hole, size) : this.extend(size, bytes, what);
     this.used.set(start, size);
