@@ -5,7 +5,7 @@ import { ArgumentError } from "./errors.ts";
 import { dataNode, type Node } from "./graph/node.ts";
 import { Storage } from "./graph/storage.ts";
 import { backend, backendEpoch } from "./runtime/backend.ts";
-import { cutGraph, realize } from "./runtime/realize.ts";
+import { cutGraph, realize, withState } from "./runtime/realize.ts";
 import { currentTrace, type Trace, withTrace } from "./runtime/trace.ts";
 import { sameShape, sizeOf } from "./shape.ts";
 import { ownerOf, Tensor } from "./tensor.ts";
@@ -135,7 +135,7 @@ function trace<A extends readonly Tree[], R extends Tree>(
   return {
     args: inner,
     tensors: tensors.length,
-    executable: backend().prepare(cutGraph(outputs, alias)),
+    executable: backend().prepare(withState(cut, alias)),
     inputs,
     results: nodes,
     updated: targets,

@@ -10,11 +10,18 @@ import { sizeOf } from "../shape.ts";
 import { backend } from "./backend.ts";
 import { programCache } from "./cache.ts";
 
+type Cut = Pick<Graph, "nodes" | "inputs" | "outputs">;
+
 /** Cuts the graph of `outputs` at the leaves whose values are known. */
-export function cutGraph(outputs: readonly Node[], alias: readonly (Storage | undefined)[] = []): Graph {
+export function cutGraph(outputs: readonly Node[]): Graph {
   const nodes = topological(outputs, valueInputs);
   const inputs = nodes.filter((node) => node.storage !== undefined);
   for (const input of inputs) input.checkFresh();
+  return withState({ nodes, inputs, outputs });
+}
+
+/** A graph and its state as it is now: which leaves stay in memory, and which of them an output replaces. */
+export function withState({ nodes, inputs, outputs }: Cut, alias: readonly (Storage | undefined)[] = []): Graph {
   const storages = inputs.map((input) => input.storage);
   return {
     nodes,
