@@ -14,8 +14,33 @@ export const tableBytes = (kernel: SelectiveKernel): number => kernel.states * 1
 
 /** Added to a small number, it leaves the nearest whole number in the low bits. */
 const magic = 1.5 * 2 ** 23;
-/** 2^r for r in [-1/2, 1/2] to 2^-28, lowest order first. */
-const exp2Polynomial = [1, Math.LN2, 0.24022648, 0.0555036, 0.009618506, 0.0013390806, 0.00015326463];
+
+/**
+ * Ways to 2^x, exactly 1 at 0, for x up to `below` in size, the shortest first: decays are mostly close to 1, where a
+ * short polynomial is as good as a long one (lowest order first). Beyond 1, whole numbers go into the exponent first.
+ * The bound: 2^-28, 2^-26 and 2^-28 by the polynomials, one rounding of at most 2^-24 in x times log2(e) A and one in x
+ * times delta, which matter |x| ln 2 times (an exp of a rounded delta A has as much), and the last two steps of the
+ * polynomial: less than 2 ulp where |x| < 1.
+ */
+const ways: readonly { readonly below: number; readonly polynomial: readonly number[]; readonly whole: boolean }[] = [
+  { below: 1 / 8, polynomial: [1, 0.69314706, 0.24022643, 0.055532075, 0.009628446], whole: false },
+  {
+    below: 1,
+    polynomial: [1, 0.69314724, 0.24022669, 0.05550366, 0.009616844, 0.001334172, 0.00015645292, 0.000014916962],
+    whole: false,
+  },
+  {
+    below: 126,
+    polynomial: [1, Math.LN2, 0.24022648, 0.0555036, 0.009618506, 0.0013390806, 0.00015326463],
+    whole: true,
+  },
+];
+
+/** A pointer that moves on by so many bytes a state. */
+export interface Moving {
+  readonly local: Local;
+  readonly step: number;
+}
 
 /** An i32 expression: pushes its value. */
 export type Push = (f: FunctionBuilder) => void;
@@ -62,8 +87,8 @@ export class SelectiveCode {
   }
 
   /**
-   * Runs `body` with 2^x to 2 ulp, exactly 1 at 0, for x = stepSize times values of at most `largest`. Decays are mostly
-   * small numbers: then a whole step goes a short way, which leaves out what only results near the ends of the range need.
+   * Runs `body` with 2^x for x = stepSize times values of at most `largest`: a whole step goes the shortest way that all
+   * its values allow. Only the last, taken by NaN too, knows the ends of the range.
    */
   withExp2(stepSize: Local, largest: Local, body: (exp2: (x: Local) => Local) => void): void {
     const { v, f } = this;
@@ -71,19 +96,36 @@ export class SelectiveCode {
       body((x) => v.lanes64("pow", v.f64(2), x));
       return;
     }
-    f.get(v.op("f32x4.lt", this.mul(v.op("f32x4.abs", stepSize), largest), v.f32(126))).op("i32x4.all_true");
-    f.if(
-      () => v.scope(() => body((x) => this.smallExp2(x))),
-      () => v.scope(() => body((x) => float32.exp2(v, x))),
-    );
+    const most = this.mul(v.op("f32x4.abs", stepSize), largest);
+    const from = (index: number): void => {
+      const way = ways[index];
+      if (way === undefined) {
+        v.scope(() => body((x) => float32.exp2(v, x)));
+        return;
+      }
+      f.get(v.op("f32x4.lt", most, v.f32(way.below))).op("i32x4.all_true");
+      f.if(
+        () =>
+          v.scope(() =>
+            body((x) => (way.whole ? this.reduced(x, way.polynomial) : this.polynomial(x, way.polynomial))),
+          ),
+        () => from(index + 1),
+      );
+    };
+    from(0);
   }
 
   /** x = n + r: the polynomial of r, and n into the exponent. */
-  private smallExp2(x: Local): Local {
+  private reduced(x: Local, polynomial: readonly number[]): Local {
     const { v } = this;
     const shifted = v.op("f32x4.add", x, v.f32(magic));
-    const r = v.op("f32x4.sub", x, v.op("f32x4.sub", shifted, v.f32(magic)));
-    return v.op("i32x4.add", v.estrin(r, exp2Polynomial), v.shift("i32x4.shl", shifted, 23));
+    const r = v.op("f32x4.sub", x, v.op("f32x4.nearest", x));
+    return v.op("i32x4.add", this.polynomial(r, polynomial), v.shift("i32x4.shl", shifted, 23));
+  }
+
+  /** With multiply-add the fewest instructions win, without it the shorter chain. */
+  private polynomial(r: Local, coefficients: readonly number[]): Local {
+    return this.v.env.fma ? this.v.horner(r, coefficients) : this.v.estrin(r, coefficients);
   }
   constant(value: number): Local {
     return this.kernel.dtype === "f32" ? this.v.f32(value) : this.v.f64(value);
@@ -144,17 +186,24 @@ export class SelectiveCode {
     });
   }
 
-  /** Runs `body(offset of the state in a table, and in elements)` for all states; `pointers` move along with them. */
-  states(pointers: readonly { readonly local: Local; readonly step: number }[], body: (index: number) => void): void {
-    const { states } = this.kernel;
-    const unroll = states % 4 === 0 ? 4 : states % 2 === 0 ? 2 : 1;
-    this.v.scope(() => {
-      const moved = pointers.map(({ local }) => local);
-      this.repeat(states / unroll, "constant", () => {
-        for (let i = 0; i < unroll; i++) this.v.scope(() => body(i));
-        moved.forEach((local, i) => {
-          this.move(local, unroll * pointers[i].step);
-        });
+  /**
+   * Runs `body` for all states; `pointers` move along with them. One state at a time, and pointers as few as can be: the
+   * engine unrolls such a loop itself, and keeps sums in registers, which it does not when it is unrolled here.
+   */
+  states(pointers: readonly [Moving, ...Moving[]], body: () => void): void {
+    const { v, f, kernel } = this;
+    v.scope(() => {
+      const [{ local: first, step }] = pointers;
+      const end = this.int(() =>
+        f
+          .get(first)
+          .i32(kernel.states * step)
+          .op("i32.add"),
+      );
+      f.loop(() => {
+        v.scope(body);
+        for (const pointer of pointers) this.move(pointer.local, pointer.step);
+        f.get(first).get(end).op("i32.ne").brIf(0);
       });
     });
   }

@@ -4,7 +4,7 @@
 import type { SelectiveKernel } from "../../../compile/ir.ts";
 import type { Env } from "../vector/env.ts";
 import { type Local, Vector } from "../vector/vector.ts";
-import { blocksOf, SelectiveCode, tableBytes } from "./selective-code.ts";
+import { blocksOf, type Moving, SelectiveCode, tableBytes } from "./selective-code.ts";
 import { emitSelectiveGradient, gradientUnits } from "./selective-grad.ts";
 
 export const selectiveUnits = (kernel: SelectiveKernel): number =>
@@ -86,7 +86,7 @@ class Forward extends SelectiveCode {
         this.move(borderAt, kernel.batch * Math.ceil(channels / 4) * 4 * states * size);
       }
       this.repeat(times, "constant", () => {
-        this.step({ uAt, deltaAt, yAt, bAt, cAt, table, h }, largest, live);
+        this.step({ uAt, deltaAt, yAt, bAt, cAt, table }, largest, live);
         for (const pointer of [uAt, deltaAt, yAt]) this.move(pointer, channels * size);
         for (const pointer of [bAt, cAt]) this.move(pointer, states * size);
       });
@@ -100,30 +100,31 @@ class Forward extends SelectiveCode {
   }
 
   private step(
-    at: Record<"uAt" | "deltaAt" | "yAt" | "bAt" | "cAt" | "table" | "h", Local>,
+    at: Record<"uAt" | "deltaAt" | "yAt" | "bAt" | "cAt" | "table", Local>,
     largest: Local,
     live: number,
   ): void {
-    const { v, f, size } = this;
+    const { v, f, kernel, size } = this;
+    /** States lie behind the table: one pointer leads to both. */
+    const state = tableBytes(kernel);
     v.scope(() => {
       const stepSize = this.loadLive(at.deltaAt, live);
       const input = this.mul(stepSize, this.loadLive(at.uAt, live));
       const sum = v.fresh();
       f.get(this.zero()).set(sum);
-      const [table, h, b, c] = [at.table, at.h, at.bAt, at.cAt].map((pointer) => this.copy(pointer));
-      const moving = [
+      const [table, b, c] = [at.table, at.bAt, at.cAt].map((pointer) => this.copy(pointer));
+      const moving: [Moving, ...Moving[]] = [
         { local: table, step: 16 },
-        { local: h, step: 16 },
         { local: b, step: size },
         { local: c, step: size },
       ];
       this.withExp2(stepSize, largest, (exp2) =>
-        this.states(moving, (i) => {
-          const decay = exp2(this.mul(stepSize, this.load(table, i * 16)));
-          const drive = this.mul(input, this.splat(b, i * size));
-          const next = this.madd(decay, this.load(h, i * 16), drive);
-          this.store(next, h, i * 16);
-          this.set(sum, this.madd(next, this.splat(c, i * size), sum));
+        this.states(moving, () => {
+          const decay = exp2(this.mul(stepSize, this.load(table)));
+          const drive = this.mul(this.splat(b), input);
+          const next = this.madd(this.load(table, state), decay, drive);
+          this.store(next, table, state);
+          this.set(sum, this.madd(this.splat(c), next, sum));
         }),
       );
       this.store(sum, at.yAt, 0, live);
