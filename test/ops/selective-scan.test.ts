@@ -14,7 +14,7 @@ const sizes = fc.record({
   batch: fc.integer({ min: 1, max: 3 }),
   length: fc.oneof(fc.integer({ min: 1, max: 18 }), fc.constantFrom(32, 33, 70)),
   channels: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(63, 64, 65, 130)),
-  states: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constantFrom(16, 17)),
+  states: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constantFrom(16, 17, 33)),
   seed: seeds,
 });
 
@@ -109,6 +109,41 @@ describe.each(["reference", "wasm"] as const)("on %s", (backend) => {
     const second = piece(4, 11, first.state);
     expectClose([S.concat([first.y, second.y], 1), second.state], [whole.y, whole.state], 1e-13);
   });
+});
+
+it("decays of every size are within 2 ulp of exp, and what rounding delta A costs", async () => {
+  await S.setBackend("wasm");
+  // Sizes of delta A around those where another way to the exponential begins, both signs, and subnormal results.
+  const sizes = fc.constantFrom(1e-30, 1e-4, 0.02, 0.0866, 0.3, Math.LN2, 2, 20, 87, 103.5);
+  const near = fc.double({ min: 0.9, max: 1.1, noNaN: true });
+  fc.assert(
+    fc.property(
+      sizes,
+      fc.boolean(),
+      fc.array(near, { minLength: 9, maxLength: 9 }),
+      near,
+      (size, grows, list, step) => {
+        const delta = Math.fround(step);
+        const rates = Float32Array.from(list, (x) => (grows ? 1 : -1) * size * x);
+        const zeros = S.zeros([1, 1, 9]);
+        const [A, B] = [S.tensor(rates).reshape([9, 1]), S.zeros([1, 1, 1])];
+        const { state } = S.selectiveScan(zeros, S.full([1, 1, 9], delta), A, B, B, { h0: S.ones([1, 9, 1]) });
+        for (const [i, decay] of state.dataSync().entries()) {
+          const x = delta * rates[i];
+          const exact = Math.exp(x);
+          if (exact > 3.4e38) continue;
+          const bound = exact * (2 ** -22 + Math.abs(x) * 2 ** -22.8) + 2 ** -149;
+          expect(Math.abs(decay - exact), `exp(${x}) is ${exact}, not ${decay}`).toBeLessThanOrEqual(bound);
+        }
+      },
+    ),
+  );
+  const still = S.zeros([1, 3, 5]);
+  const kept = S.selectiveScan(still, still, S.full([5, 2], -3), S.ones([1, 3, 2]), S.ones([1, 3, 2]), {
+    h0: S.full([1, 5, 2], 0.7),
+  });
+  expect([...kept.state.dataSync()]).toEqual(new Array(10).fill(Math.fround(0.7)));
+  await S.setBackend("reference");
 });
 
 it("computes the same bits on any number of threads", async () => {
