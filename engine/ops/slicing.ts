@@ -116,10 +116,7 @@ export const pad = operation(
   (x: Tensor, widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor => {
     checkTensor("pad", x);
     if (widths.length !== x.rank) {
-      throw new ShapeError(
-        "pad",
-        `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`,
-      );
+      throw new ShapeError("pad", `needs [before, after] per axis of ${formatShape(x.shape)}, got ${widths.length}`);
     }
     const bad = widths.flat().find((width) => !Number.isInteger(width));
     if (bad !== undefined) throw new ArgumentError("pad", `widths must be whole numbers, got ${bad}`);
