@@ -61,6 +61,21 @@ export const functions: Builders = {
     differentiable(["x", "kernel"], (x, kernel) =>
       sluice.conv2d(x, kernel, { padding: "same", groups: numberOf(params, "groups") }),
     )(inputs, params),
+  convTranspose2d: differentiable(["x", "kernel"], (x, kernel) =>
+    sluice.convTranspose2d(x, kernel, { stride: 2, padding: 1 }),
+  ),
+  causalConv1d: differentiable(["x", "kernel"], (x, kernel) =>
+    sluice.conv1d(x, kernel, { padding: "causal", groups: x.shape[1] }),
+  ),
+  maxPool2d: differentiable(["x"], (x) => sluice.maxPool2d(x, 2)),
+  avgPool2d: differentiable(["x"], (x) => sluice.avgPool2d(x, 2)),
+  embedding: (inputs, { backward }) =>
+    pure(inputs, ({ table, at, seed }) => {
+      const rows = (x: Tensor): Tensor => sluice.indexSelect(x, 0, at);
+      if (!backward) return [rows(table)];
+      const [y, pull] = vjp(rows, table);
+      return [y, ...[pull(seed)].flat()];
+    }),
   cumsum: unary((x) => sluice.cumsum(x)),
   linearRecurrence: differentiable(["a", "b"], (a, b) => sluice.linearRecurrence(a, b, 1)),
   selectiveScan: (inputs) =>

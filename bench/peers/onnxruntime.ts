@@ -90,6 +90,20 @@ const builders: Builders = {
     ],
     rank: 4,
   })),
+  convTranspose2d: operator("ConvTranspose", ["x", "kernel"], 4, { strides: [2, 2], pads: [1, 1, 1, 1] }),
+  causalConv1d: (inputs, params) =>
+    operator("Conv", ["x", "kernel"], 3, { group: inputs.x.shape[1], pads: [inputs.kernel.shape[2] - 1, 0] })(
+      inputs,
+      params,
+    ),
+  maxPool2d: operator("MaxPool", ["x"], 4, { kernel_shape: [2, 2], strides: [2, 2] }),
+  avgPool2d: operator("AveragePool", ["x"], 4, { kernel_shape: [2, 2], strides: [2, 2] }),
+  embedding: ({ table, at }, params) =>
+    forward(() => ({
+      operators: [{ type: "Gather", inputs: ["table", "at"], output: "y" }],
+      rank: 2,
+      indices: { at: Array.from(at.data) },
+    }))({ table }, params),
   multiplyAdd: forward(() => ({
     operators: [
       { type: "Mul", inputs: ["a", "b"], output: "ab" },

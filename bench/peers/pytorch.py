@@ -238,6 +238,11 @@ BUILDERS = {
     "conv2d": lambda x, p: differentiable(
         ["x", "kernel"], lambda a, k: F.conv2d(a, k, padding=p["pad"], groups=p["groups"])
     )(x, p),
+    "convTranspose2d": differentiable(["x", "kernel"], lambda a, k: F.conv_transpose2d(a, k, stride=2, padding=1)),
+    "causalConv1d": differentiable(["x", "kernel"], lambda a, k: F.conv1d(F.pad(a, (3, 0)), k, groups=a.shape[1])),
+    "maxPool2d": differentiable(["x"], lambda a: F.max_pool2d(a, 2)),
+    "avgPool2d": differentiable(["x"], lambda a: F.avg_pool2d(a, 2)),
+    "embedding": lambda x, p: differentiable(["table"], lambda t: F.embedding(x["at"], t))(x, p),
     "multiplyAdd": lambda x, p: Pure(lambda: torch.addcmul(x["b"], x["a"], x["b"])),
     "cumsum": unary(lambda x: x.cumsum(0)),
     "linearRecurrence": differentiable(["a", "b"], recurrence),

@@ -10,6 +10,7 @@ import { reductions, rows } from "./rows.ts";
 import { scans } from "./scans.ts";
 import { sigma } from "./sigma.ts";
 import { memory, overhead, steps } from "./steps.ts";
+import { indexed, windows } from "./windows.ts";
 
 export const groups: readonly Group[] = [
   elementwise,
@@ -20,6 +21,8 @@ export const groups: readonly Group[] = [
   otherMatmul,
   grouped,
   convolutions,
+  windows,
+  indexed,
   steps,
   sigma,
   scans,

@@ -58,6 +58,26 @@ const rmsNorm = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor =>
 
 const axes: Readonly<Record<string, number | undefined>> = { last: 1, first: 0 };
 
+/** Channels last, as it wants them, from the start; turned back only for the comparison. Forward only. */
+const channelsLast =
+  (order: readonly number[], fn: (x: tf.Tensor4D, kernel: tf.Tensor4D) => tf.Tensor): Build =>
+  (inputs, { backward }) => {
+    if (backward) return undefined;
+    const x = tf.transpose(upload(inputs.x), [0, 2, 3, 1]) as tf.Tensor4D;
+    const kernel = (
+      inputs.kernel === undefined ? tf.scalar(0) : tf.transpose(upload(inputs.kernel), [...order])
+    ) as tf.Tensor4D;
+    return {
+      run: () => {
+        const y = fn(x, kernel);
+        y.dataSync();
+        y.dispose();
+      },
+      result: () => tf.transpose(fn(x, kernel), [0, 3, 1, 2]).dataSync(),
+      release: () => tf.dispose([x, kernel]),
+    };
+  };
+
 export const functions: Builders = {
   exp: unary(tf.exp),
   log: unary(tf.log),
@@ -108,6 +128,14 @@ export const functions: Builders = {
       release: () => tf.dispose([x, kernel]),
     };
   },
+  convTranspose2d: channelsLast([2, 3, 1, 0], (x, kernel) => {
+    const [batch, height, width] = x.shape;
+    return tf.conv2dTranspose(x, kernel, [batch, 2 * height, 2 * width, kernel.shape[2]], 2, "same");
+  }),
+  maxPool2d: channelsLast([], (x) => tf.maxPool(x, 2, 2, "valid")),
+  avgPool2d: channelsLast([], (x) => tf.avgPool(x, 2, 2, "valid")),
+  embedding: (inputs, { backward }) =>
+    backward ? undefined : pure(inputs, ({ table, at }) => [tf.gather(table, at as tf.Tensor1D)]),
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [tf.add(tf.mul(a, b), b)]),
   topk: (inputs, params) =>
     pure(inputs, ({ x }) => {
