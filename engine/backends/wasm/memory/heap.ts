@@ -28,6 +28,7 @@ export class Heap {
   private readonly used = new Map<number, number>();
   private top: number = constantRegion[1];
   private readonly constants = new Map<string, number>();
+  private readonly tables = new Map<string, number>();
   private nextConstant: number = constantRegion[0];
   private wordView: Int32Array;
   private readonly whole = new Map<DType, HostArray>();
@@ -160,6 +161,20 @@ export class Heap {
     const values = this.view(type, address, type === "f64" ? 2 : 4);
     for (let i = 0; i < values.length; i++) values[i] = lanes[i % lanes.length];
     this.constants.set(key, address);
+    return address;
+  }
+
+  /** Address of a table that stays; tables are known by their names. */
+  table(name: string, words: readonly number[]): number {
+    const known = this.tables.get(name);
+    if (known !== undefined) return known;
+    const address = this.alloc(words.length * 4, `the table of ${name}`);
+    this.write(
+      "i32",
+      address,
+      Int32Array.from(words, (word) => word | 0),
+    );
+    this.tables.set(name, address);
     return address;
   }
 

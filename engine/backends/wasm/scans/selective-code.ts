@@ -4,7 +4,7 @@ import type { SelectiveKernel } from "../../../compile/ir.ts";
 import { bytesPerElement } from "../../../dtype.ts";
 import type { FunctionBuilder } from "../assembler/asm.ts";
 import { type Address, loadRun, loadSplat, storeRun, type Width } from "../vector/lanes.ts";
-import { float32 } from "../vector/math.ts";
+import { functions } from "../vector/math.ts";
 import type { Local, Vector } from "../vector/vector.ts";
 
 export const widthOf = (kernel: SelectiveKernel): Width => (kernel.dtype === "f64" ? 2 : 4);
@@ -93,14 +93,14 @@ export class SelectiveCode {
   withExp2(stepSize: Local, largest: Local, body: (exp2: (x: Local) => Local) => void): void {
     const { v, f } = this;
     if (this.kernel.dtype === "f64") {
-      body((x) => v.lanes64("pow", v.f64(2), x));
+      body((x) => functions.f64.unary.exp2(v, x));
       return;
     }
     const most = this.mul(v.op("f32x4.abs", stepSize), largest);
     const from = (index: number): void => {
       const way = ways[index];
       if (way === undefined) {
-        v.scope(() => body((x) => float32.exp2(v, x)));
+        v.scope(() => body((x) => functions.f32.unary.exp2(v, x)));
         return;
       }
       f.get(v.op("f32x4.lt", most, v.f32(way.below))).op("i32x4.all_true");

@@ -6,9 +6,7 @@ import type { Opcode } from "../assembler/asm.ts";
 import { cast } from "./cast.ts";
 import { integer } from "./integer.ts";
 import { narrowMask, type Width, widenMask } from "./lanes.ts";
-import { float32, pow } from "./math.ts";
-import { expOfNegative } from "./math-exp.ts";
-import { remainder32 } from "./remainder.ts";
+import { type Elementary, functions } from "./math.ts";
 import { uniform } from "./uniform.ts";
 import type { Local, Vector } from "./vector.ts";
 
@@ -132,7 +130,12 @@ function float(v: Vector, width: Width, dtype: "f32" | "f64", fn: ScalarFn, args
       return extreme(v, lanes, fn, args);
     default:
   }
-  return dtype === "f64" ? wide(v, fn, x, y) : single(v, width, fn, args);
+  const { unary, binary, expOfNegative } = functions[dtype];
+  if (fn === "exp" && args[0].atMostZero) return expOfNegative(v, x);
+  if (Object.hasOwn(unary, fn)) return unary[fn as Elementary](v, x);
+  if (fn === "pow") return smallPower(v, lanes, x, args[1].constant) ?? binary.pow(v, x, y, width);
+  if (fn === "remainder") return binary.remainder(v, x, y, width);
+  throw new Error(`wasm: no ${dtype} code for ${fn}`);
 }
 
 /** The larger or smaller, NaN if either is. Against a constant that is no NaN one instruction does. */
@@ -152,22 +155,19 @@ function extreme(v: Vector, lanes: Lanes, fn: "maximum" | "minimum", args: reado
   return max ? result : v.op(`${lanes}.min`, other, known.local);
 }
 
-/** Functions that have SIMD code for f32, and go through JavaScript for f64. */
-const isElementary = (fn: ScalarFn): fn is keyof typeof float32 => Object.hasOwn(float32, fn);
-
-/** Functions of f64 that have no instruction: exact, lane by lane. */
-function wide(v: Vector, fn: ScalarFn, x: Local, y: Local): Local {
-  if (fn === "exp2") return v.lanes64("pow", v.f64(2), x);
-  if (isElementary(fn)) return v.lanes64(fn, x);
-  if (fn === "pow" || fn === "remainder") return v.lanes64(fn, x, y);
-  throw new Error(`wasm: no f64 code for ${fn}`);
-}
-
-function single(v: Vector, width: Width, fn: ScalarFn, args: readonly Operand[]): Local {
-  const [x, y] = args.map((arg) => arg.local);
-  if (fn === "exp" && args[0].atMostZero) return expOfNegative(v, x);
-  if (isElementary(fn)) return float32[fn](v, x);
-  if (fn === "remainder") return remainder32(v, width, x, y);
-  if (fn === "pow") return pow(v, x, y, args[1].constant);
-  throw new Error(`wasm: no f32 code for ${fn}`);
+/** Small whole powers are products. */
+function smallPower(v: Vector, lanes: Lanes, x: Local, exponent: number | undefined): Local | undefined {
+  const square = () => v.op(`${lanes}.mul`, x, x);
+  switch (exponent) {
+    case 1:
+      return x;
+    case 2:
+      return square();
+    case 3:
+      return v.op(`${lanes}.mul`, square(), x);
+    case -1:
+      return v.op(`${lanes}.div`, lanes === "f32x4" ? v.f32(1) : v.f64(1), x);
+    default:
+      return undefined;
+  }
 }

@@ -30,6 +30,7 @@ export class Env {
   scratchBytes = 0;
   /** What the code emitted so far may report: number n of a record is failure n - 1. */
   readonly failures: Failure[] = [];
+  private readonly helpers = new Map<string, number>();
   /** Whether code was emitted that calls a function only this thread has: Math is everywhere, ours is not. */
   callsHome = false;
 
@@ -65,6 +66,13 @@ export class Env {
       bound();
       f.store("i32.store", errorAddress + 8);
     });
+  }
+
+  /** Index of a function of this module that code of several kernels calls; defined at first need. */
+  helper(name: string, define: () => number): number {
+    const index = this.helpers.get(name) ?? define();
+    this.helpers.set(name, index);
+    return index;
   }
 
   /** Asks for at least `bytes` of scratch memory; call while emitting. */

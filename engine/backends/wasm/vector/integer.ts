@@ -2,6 +2,7 @@
 
 import type { ScalarFn } from "../../../compile/ir.ts";
 import type { Width } from "./lanes.ts";
+import { functions } from "./math.ts";
 import type { Local, Vector } from "./vector.ts";
 
 export function integer(v: Vector, width: Width, fn: ScalarFn, x: Local, y: Local): Local {
@@ -38,7 +39,7 @@ export function integer(v: Vector, width: Width, fn: ScalarFn, x: Local, y: Loca
       return v.op("v128.andnot", rest, v.op("i32x4.eq", y, v.i32(0)));
     }
     case "pow":
-      return throughF64(v, width, x, y, (a, b) => v.lanes64("pow", a, b));
+      return throughF64(v, width, x, y, (a, b) => functions.f64.binary.pow(v, a, b, 2));
     default:
       throw new Error(`wasm: no i32 code for ${fn}`);
   }

@@ -12,11 +12,6 @@ const exp2P = [
   0.0013399931076232318, 0.00015345794292342802,
 ];
 
-function horner(v: Vector, x: Local, coefficients: readonly number[]): Local {
-  const [last, ...rest] = coefficients.toReversed();
-  return rest.reduce((sum, c) => v.madd64(sum, x, v.f64(c)), v.f64(last));
-}
-
 /** log2 of two positive f32, as f64; 0 and infinity too. */
 function log2Half(v: Vector, low: Local): Local {
   const x = v.op("f64x2.promote_low_f32x4", low);
@@ -30,7 +25,7 @@ function log2Half(v: Vector, low: Local): Local {
   );
   const one = v.f64(1);
   const s = v.op("f64x2.div", v.op("f64x2.sub", m, one), v.op("f64x2.add", m, one));
-  const result = v.madd64(s, horner(v, v.op("f64x2.mul", s, s), log2P), whole);
+  const result = v.madd64(s, v.horner(v.op("f64x2.mul", s, s), log2P, "f64"), whole);
   const infinity = v.f64(Number.POSITIVE_INFINITY);
   const large = v.select(v.op("f64x2.lt", x, infinity), result, x);
   return v.select(v.op("f64x2.eq", x, v.f64(0)), v.op("f64x2.neg", infinity), large);
@@ -40,7 +35,7 @@ function log2Half(v: Vector, low: Local): Local {
 function exp2Half(v: Vector, t: Local): Local {
   const capped = v.op("f64x2.pmax", v.op("f64x2.pmin", t, v.f64(160)), v.f64(-160));
   const n = v.op("f64x2.nearest", capped);
-  const p = horner(v, v.op("f64x2.sub", capped, n), exp2P);
+  const p = v.horner(v.op("f64x2.sub", capped, n), exp2P, "f64");
   const whole = v.op("i64x2.extend_low_i32x4_s", v.op("i32x4.trunc_sat_f64x2_s_zero", n));
   const scale = v.op("i64x2.add", v.shift("i64x2.shl", whole, 52), v.f64(1));
   return v.op("f32x4.demote_f64x2_zero", v.op("f64x2.mul", p, scale));
@@ -64,20 +59,4 @@ function general(v: Vector, x: Local, y: Local): Local {
   return v.select(v.op("f32x4.eq", y, v.f32(0)), v.f32(1), value);
 }
 
-/** Small whole exponents are products; `exponent` is y where it is known. */
-export const pow = (v: Vector, x: Local, y: Local, exponent?: number): Local =>
-  v.local(() => {
-    const square = () => v.op("f32x4.mul", x, x);
-    switch (exponent) {
-      case 1:
-        return x;
-      case 2:
-        return square();
-      case 3:
-        return v.op("f32x4.mul", square(), x);
-      case -1:
-        return v.op("f32x4.div", v.f32(1), x);
-      default:
-        return general(v, x, y);
-    }
-  });
+export const pow = (v: Vector, x: Local, y: Local): Local => v.local(() => general(v, x, y));

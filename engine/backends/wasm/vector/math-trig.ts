@@ -1,6 +1,7 @@
-// sin and cos of f32x4: the distance to the nearest multiple of pi/2 in f64, two short polynomials in f32, and
-// JavaScript's exact reduction for lanes too large for that.
+// sin and cos of f32x4: the distance to the nearest multiple of pi/2 in f64, two short polynomials in f32; in f64
+// throughout for vectors with lanes too large for that.
 
+import { sinusoid as sinusoid64 } from "./math64-trig.ts";
 import type { Local, Vector } from "./vector.ts";
 
 /** Beyond this, multiples of the first part of pi/2 stop being exact. */
@@ -39,7 +40,7 @@ function sinusoid(v: Vector, x: Local, fn: "sin" | "cos"): Local {
     const slow = v.op("v128.not", v.op("f32x4.lt", v.op("f32x4.abs", x), v.f32(largest)));
     v.whenAny(slow, () => {
       const half = (part: Local) =>
-        v.op("f32x4.demote_f64x2_zero", v.lanes64(fn, v.op("f64x2.promote_low_f32x4", part)));
+        v.op("f32x4.demote_f64x2_zero", sinusoid64(v, v.op("f64x2.promote_low_f32x4", part), fn));
       v.f.get(v.select(slow, v.join(half(x), half(v.upper(x))), result)).set(result);
     });
   });

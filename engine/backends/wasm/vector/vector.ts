@@ -117,23 +117,27 @@ export class Vector {
     return this.op("f64x2.add", this.op("f64x2.mul", a, b), c);
   }
 
-  /** Polynomial in f32, lowest order first, by Horner's rule. */
-  horner(x: Local, coefficients: readonly number[]): Local {
-    const [last, ...rest] = coefficients.toReversed();
-    return rest.reduce((sum, c) => this.madd(sum, x, this.f32(c)), this.f32(last));
+  private multiplyAdd(float: "f32" | "f64", a: Local, b: Local, c: Local): Local {
+    return float === "f32" ? this.madd(a, b, c) : this.madd64(a, b, c);
   }
 
-  /** Polynomial in f32, lowest order first, pairs first: a shorter chain (Estrin's scheme). */
-  estrin(x: Local, coefficients: readonly number[]): Local {
-    let terms = coefficients.map((c) => this.f32(c));
+  /** Polynomial, lowest order first, by Horner's rule. */
+  horner(x: Local, coefficients: readonly number[], float: "f32" | "f64" = "f32"): Local {
+    const [last, ...rest] = coefficients.toReversed();
+    return rest.reduce((sum, c) => this.multiplyAdd(float, sum, x, this[float](c)), this[float](last));
+  }
+
+  /** Polynomial, lowest order first, pairs first: a shorter chain (Estrin's scheme). */
+  estrin(x: Local, coefficients: readonly number[], float: "f32" | "f64" = "f32"): Local {
+    let terms = coefficients.map((c) => this[float](c));
     let power = x;
     while (terms.length > 1) {
       const next: Local[] = [];
       for (let i = 0; i < terms.length; i += 2) {
-        next.push(i + 1 < terms.length ? this.madd(terms[i + 1], power, terms[i]) : terms[i]);
+        next.push(i + 1 < terms.length ? this.multiplyAdd(float, terms[i + 1], power, terms[i]) : terms[i]);
       }
       terms = next;
-      if (terms.length > 1) power = this.op("f32x4.mul", power, power);
+      if (terms.length > 1) power = this.op(float === "f32" ? "f32x4.mul" : "f64x2.mul", power, power);
     }
     return terms[0];
   }
