@@ -2,29 +2,26 @@
 
 const twoOverSqrtPi = 1.1283791670955126;
 
-/** Error function to about 1e-15: the all-positive series for |x| < 3, a continued fraction of erfc beyond. */
+/** Error function to 2 ulp: the power series for |x| < 1, 1 - erfc by a continued fraction beyond. */
 export function erf(x: number): number {
   const a = Math.abs(x);
-  if (Number.isNaN(x)) return x;
+  if (Number.isNaN(x) || x === 0) return x;
   if (a >= 6) return Math.sign(x);
-  return a < 3 ? erfSeries(x) : Math.sign(x) * (1 - erfcTail(a));
+  return a < 1 ? erfSeries(x) : Math.sign(x) * (1 - erfcTail(a));
 }
 
-// erf x = 2/sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (2n+1)!!  (Abramowitz & Stegun 7.1.6): no cancellation.
+// erf x = 2/sqrt(pi) (x - x^3/3 + x^5/(2! 5) - ...)  (Abramowitz & Stegun 7.1.5), small terms first.
 function erfSeries(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return twoOverSqrtPi * Math.exp(-x * x) * sum;
+  let rest = 0;
+  for (let n = 20; n >= 1; n--) rest = ((rest + 1 / (2 * n + 1)) * -(x * x)) / n;
+  return twoOverSqrtPi * (x + x * rest);
 }
 
 // erfc x = exp(-x^2)/sqrt(pi) * 1/(x + (1/2)/(x + 1/(x + (3/2)/(x + ...)))) (A&S 7.1.14), evaluated from the far end.
 function erfcTail(x: number): number {
   let f = x;
-  for (let k = 60; k >= 1; k--) f = x + k / 2 / f;
+  // What is left out after k terms is about exp(-x sqrt(8 k)).
+  for (let k = Math.ceil(200 / (x * x)); k >= 1; k--) f = x + k / 2 / f;
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * f);
 }
 

@@ -95,7 +95,7 @@ describe("in the schedule", () => {
     const outputs = nodesOf(recipe);
     const graph = cutGraph(outputs);
     const program = compileGraph(graph);
-    const costs = program.kernels.map((_, i) => ({ units: 2, work: 1e9, serial: i % 3 === 2 }));
+    const costs = program.kernels.map((_, i) => ({ units: i % 3 === 2 ? 1 : 2, work: 1e9 }));
     return { outputs, inputs: valuesOf(graph), program, calls: schedule(program, costs) };
   };
 

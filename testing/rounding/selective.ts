@@ -37,7 +37,7 @@ export function boundSelectiveScan(scan: Node<"selectiveScan">, inputs: readonly
           const p = delta.values[at] * a.values[rate];
           const ep = productBound(delta, at, a, rate) + unit * Math.abs(p);
           const decay = Math.exp(p);
-          const eDecay = decay * Math.expm1(ep) + 2 * functionUlps.exp * unit * decay * Math.exp(ep);
+          const eDecay = decay * Math.expm1(ep) + 2 * functionUlps.f32.exp * unit * decay * Math.exp(ep);
           const drive = delta.values[at] * u.values[at] * b.values[shared];
           const size3 = (Math.abs(delta.values[at]) + delta.bounds[at]) * (Math.abs(u.values[at]) + u.bounds[at]);
           const most = size3 * (Math.abs(b.values[shared]) + b.bounds[shared]);

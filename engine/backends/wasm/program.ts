@@ -127,10 +127,9 @@ class KernelEmitter {
       const calls = schedule(kernel.body, kernels, this.splitFrom);
       return emitRepeat(env, kernel, `repeat${id}`, { kernels, calls, barrier });
     }
-    env.callsHome = false;
     const emitted = emitKernel(env, kernel, id);
     const cut = kernel.kind !== "contract" && kernel.kind !== "grouped";
-    return { ...emitted, serial: env.callsHome, cut, whole: false };
+    return { ...emitted, cut, whole: false };
   }
 }
 

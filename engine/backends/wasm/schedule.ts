@@ -8,8 +8,6 @@ export interface KernelCost {
   readonly units: number;
   /** Work of a whole call, in the time that eight multiply-adds of a product take (a third of a nanosecond). */
   readonly work: number;
-  /** Calls into JavaScript, which only the first thread can. */
-  readonly serial: boolean;
 }
 
 export interface ScheduledCall {
@@ -43,7 +41,7 @@ export function schedule(
   let since: Touch[] = [];
   return program.calls.map((call) => {
     const cost = kernels[call.kernel];
-    const parallel = !cost.serial && cost.units > 1 && cost.work >= splitFrom;
+    const parallel = cost.units > 1 && cost.work >= splitFrom;
     const modes = program.kernels[call.kernel].args;
     const touches = call.args.map((buffer, i): Touch => {
       const [start, end] = range(program, buffer);

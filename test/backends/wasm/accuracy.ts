@@ -1,4 +1,4 @@
-// Errors of f32 functions in units of the last place, against the table's scalar in f64.
+// Samples of f32 and f64, and errors of f32 functions in units of the last place, against the table's scalar in f64.
 
 import type { LoopKernel, ScalarFn } from "../../../engine/compile/ir.ts";
 import { identityAccess } from "../../../engine/compile/view.ts";
@@ -38,6 +38,19 @@ export function allExponents(each: number): Float32Array {
     }
   }
   return new Float32Array(Uint32Array.from(bits).buffer);
+}
+
+/** The same of f64. */
+export function allExponents64(each: number): Float64Array {
+  const bits: bigint[] = [];
+  for (let exponent = 0n; exponent < 2048n; exponent++) {
+    for (let i = 0; i < each + 2; i++) {
+      const mixed = BigInt.asUintN(52, (exponent * 5n + BigInt(i)) * 0x9e3779b97f4a7c15n);
+      const mantissa = i === 0 ? 0n : i === 1 ? (1n << 52n) - 1n : mixed;
+      for (const sign of [0n, 1n << 63n]) bits.push(sign + (exponent << 52n) + mantissa);
+    }
+  }
+  return new Float64Array(BigUint64Array.from(bits).buffer);
 }
 
 /** Distance of f32 neighbours at x. */

@@ -218,7 +218,6 @@ export class ModuleBuilder {
   private readonly typeBytes = new Bytes();
   private readonly imports = new Bytes();
   private importCount = 0;
-  private importedFunctions = 0;
   private readonly signatures: number[] = [];
   private readonly bodies: Uint8Array[] = [];
   private readonly exports = new Bytes();
@@ -242,14 +241,6 @@ export class ModuleBuilder {
     this.importCount += 1;
   }
 
-  /** Index of an imported function; must come before the first `func`. */
-  importFunction(module: string, name: string, params: readonly ValType[], results: readonly ValType[]): number {
-    if (this.signatures.length > 0) throw new Error("imports must be declared before functions");
-    this.imports.name(module).name(name).u8(0x00).u32(this.typeOf(params, results));
-    this.importCount += 1;
-    return this.importedFunctions++;
-  }
-
   /** A mutable i32 global; returns its index. */
   global(initial: number): number {
     this.globals.u8(valTypes.i32, 1, 0x41).s32(initial).u8(0x0b);
@@ -264,11 +255,10 @@ export class ModuleBuilder {
     body: (f: FunctionBuilder) => void,
     options: { readonly export?: boolean } = {},
   ): number {
-    const position = this.signatures.push(this.typeOf(params, results)) - 1;
-    const index = this.importedFunctions + position;
+    const index = this.signatures.push(this.typeOf(params, results)) - 1;
     const builder = new FunctionBuilder(params.length);
     body(builder);
-    this.bodies[position] = builder.toBytes();
+    this.bodies[index] = builder.toBytes();
     if (options.export) {
       this.exports.name(name).u8(0x00).u32(index);
       this.exportCount += 1;

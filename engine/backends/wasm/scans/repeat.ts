@@ -40,7 +40,7 @@ export function emitRepeat(env: Env, kernel: RepeatKernel, name: string, parts: 
   });
   const shared = parts.calls.map(({ parallel: split }, i) => (split === parallel ? workOf(body.calls[i].kernel) : 0));
   const work = length * shared.reduce((sum, n) => sum + n, 0);
-  return { index, units: length === 0 ? 0 : parallel ? 2 : 1, work, serial: false, cut: false, whole: true };
+  return { index, units: length === 0 ? 0 : parallel ? 2 : 1, work, cut: false, whole: true };
 
   function workOf(id: number): number {
     return parts.kernels[id].work;

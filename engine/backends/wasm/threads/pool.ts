@@ -6,9 +6,6 @@ import { maxThreads, sync } from "./barrier.ts";
 import { type Started, startWorker } from "./host.ts";
 import type { WorkerMessage } from "./worker.ts";
 
-/** Functions of JavaScript that modules import; only the first thread may call them. */
-export type ImportNames = readonly string[];
-
 interface Member {
   readonly worker: Started;
   readonly thread: number;
@@ -21,7 +18,7 @@ export class Pool {
   private readonly failures: string[] = [];
   private broken = false;
 
-  constructor(heap: Heap, threads: number, imports: ImportNames) {
+  constructor(heap: Heap, threads: number) {
     this.heap = heap;
     const { words } = heap;
     for (const address of [sync.count, sync.failed, sync.asleep]) Atomics.store(words, address / 4, 0);
@@ -35,7 +32,7 @@ export class Pool {
       if (worker === undefined) break;
       const member = { worker, thread, posted: 0 };
       this.members.push(member);
-      this.post(member, { kind: "start", memory: heap.memory, thread, imports: [...imports] });
+      this.post(member, { kind: "start", memory: heap.memory, thread });
     }
   }
 

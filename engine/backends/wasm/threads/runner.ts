@@ -4,7 +4,6 @@
 import type { Heap } from "../memory/heap.ts";
 import { Residents } from "../memory/residents.ts";
 import type { Instance } from "../program.ts";
-import { importNames } from "../vector/env.ts";
 import { availableThreads } from "./host.ts";
 import { Pool } from "./pool.ts";
 
@@ -104,7 +103,7 @@ export class Runner {
   /** Makes sure the pool knows the program; returns how many threads should run it now. */
   private join(instance: Instance, wakes: boolean, now: number): number {
     if (this.pool?.dead) this.endPool();
-    this.pool ??= new Pool(this.heap, this.threads, importNames);
+    this.pool ??= new Pool(this.heap, this.threads);
     if (!this.loaded.has(instance)) {
       this.loaded.set(instance, this.nextId);
       this.pool.load(this.nextId++, instance.module);

@@ -10,7 +10,7 @@ const word = (address: number): number => address / 4;
 
 /** Messages to a worker: first `start`, then programs to load and to forget. */
 export type WorkerMessage =
-  | { readonly kind: "start"; readonly memory: WebAssembly.Memory; readonly thread: number; readonly imports: string[] }
+  | { readonly kind: "start"; readonly memory: WebAssembly.Memory; readonly thread: number }
   | { readonly kind: "load"; readonly id: number; readonly module: WebAssembly.Module }
   | { readonly kind: "forget"; readonly id: number };
 
@@ -26,9 +26,6 @@ function handle(message) {
     words = new Int32Array(message.memory.buffer);
     thread = message.thread;
     env = { memory: message.memory };
-    for (const name of message.imports) {
-      env[name] = Math[name] ?? (() => { throw new Error("a worker may not call " + name); });
-    }
     seen = Atomics.load(words, ${word(sync.run)});
   } else if (message.kind === "load") {
     programs.set(message.id, new WebAssembly.Instance(message.module, { env }));

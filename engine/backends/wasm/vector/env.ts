@@ -1,20 +1,9 @@
-// What code generators share while they fill one module: the heap's constants, imported functions, scratch memory.
+// What code generators share while they fill one module: the heap's constants, functions that kernels share, scratch memory.
 
 import type { IndexSource } from "../../../operation.ts";
-import { erf, remainder, sigmoid } from "../../../primitives/special.ts";
 import { type FunctionBuilder, ModuleBuilder } from "../assembler/asm.ts";
 import { hasRelaxedMadd } from "../assembler/features.ts";
 import { errorAddress, type Heap } from "../memory/heap.ts";
-
-/** Functions of f64 that the machine lacks, imported from JavaScript: the slow, exact path. */
-const { exp, expm1, log, log2, log1p, sin, cos, tanh, pow } = Math;
-const unary = { exp, expm1, log, log2, log1p, sin, cos, tanh, sigmoid, erf };
-const binary = { pow, remainder };
-
-export type ImportedFn = keyof typeof unary | keyof typeof binary;
-
-/** Names of all functions a module imports. */
-export const importNames: readonly string[] = [...Object.keys(unary), ...Object.keys(binary)];
 
 /** Whose index is out of range, or whose offsets do not ascend. */
 export type Failure = IndexSource | string;
@@ -24,33 +13,18 @@ export class Env {
   readonly heap: Heap;
   /** Whether relaxed multiply-add may be used. */
   readonly fma: boolean;
-  readonly imports: Readonly<Record<ImportedFn, number>>;
   /** Global (i32) with the address of this instance's scratch memory: one per thread, contents die with the call. */
   readonly scratchGlobal: number;
   scratchBytes = 0;
   /** What the code emitted so far may report: number n of a record is failure n - 1. */
   readonly failures: Failure[] = [];
   private readonly helpers = new Map<string, number>();
-  /** Whether code was emitted that calls a function only this thread has: Math is everywhere, ours is not. */
-  callsHome = false;
 
   constructor(heap: Heap, fma: boolean = hasRelaxedMadd()) {
     const { module } = this;
     this.heap = heap;
     this.fma = fma;
     module.importMemory("env", "memory", heap.shared ? { min: 1, max: 65536, shared: true } : { min: 1 });
-    const imports = {};
-    for (const [fns, arity] of [[unary, 1] as const, [binary, 2] as const]) {
-      for (const fn of Object.keys(fns)) {
-        const index = module.importFunction("env", fn, new Array(arity).fill("f64"), ["f64"]);
-        const get = (): number => {
-          this.callsHome ||= !(fn in Math);
-          return index;
-        };
-        Object.defineProperty(imports, fn, { get });
-      }
-    }
-    this.imports = imports as Record<ImportedFn, number>;
     this.scratchGlobal = module.global(0);
   }
 
@@ -87,7 +61,7 @@ export class Env {
     readonly bytes: number;
   } {
     const bytes = this.module.toBytes();
-    const imports = { env: { memory: this.heap.memory, ...unary, ...binary } };
+    const imports = { env: { memory: this.heap.memory } };
     const module = new WebAssembly.Module(bytes);
     const { exports } = new WebAssembly.Instance(module, imports);
     return { exports, module, bytes: bytes.length };

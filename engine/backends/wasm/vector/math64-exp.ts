@@ -109,10 +109,10 @@ export const tanh = (v: Vector, x: Local): Local =>
     const one = v.f64(1);
     const size = v.op("f64x2.pmin", d.abs(x), v.f64(20));
     const { head, tail } = halfExpm1(d, add(size, size));
-    const below = add(head, one);
-    const quotient = d.div(head, below);
+    const below = d.sum(v.op("f64x2.pmax", head, one), v.op("f64x2.pmin", head, one));
+    const quotient = d.div(head, below.hi);
     // (h + t) / (b + l) - q = (t - q (t + l)) / b, and 1 / b is 1 - q.
-    const lost = add(tail, sub(head, sub(below, one)));
+    const lost = add(tail, below.lo);
     const missing = sub(tail, mul(quotient, lost));
     return d.withSign(madd(missing, sub(one, quotient), quotient), x);
   });

@@ -2,7 +2,7 @@
 // registers, so this costs nothing; what matters is that constants are loaded once, before all loops.
 
 import type { FunctionBuilder, Opcode, ValType } from "../assembler/asm.ts";
-import type { Env, ImportedFn } from "./env.ts";
+import type { Env } from "./env.ts";
 
 export type Local = number;
 
@@ -151,20 +151,6 @@ export class Vector {
   whenAny(mask: Local, body: () => void): void {
     this.f.get(mask).op("v128.any_true");
     this.f.if(() => this.scope(body));
-  }
-
-  /** Both lanes of an f64x2 through an imported function. */
-  lanes64(fn: ImportedFn, ...args: readonly Local[]): Local {
-    const result = this.fresh();
-    for (const lane of [0, 1]) {
-      if (lane === 1) this.f.get(result);
-      for (const arg of args) this.f.get(arg).lane("f64x2.extract_lane", lane);
-      this.f.call(this.env.imports[fn]);
-      if (lane === 0) this.f.op("f64x2.splat");
-      else this.f.lane("f64x2.replace_lane", 1);
-      this.f.set(result);
-    }
-    return result;
   }
 
   /** Upper two lanes of a four-lane vector as its lower two. */
