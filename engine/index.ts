@@ -40,7 +40,6 @@ export * from "./ops/random.ts";
 export * from "./ops/rearrange.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/scan.ts";
-export * from "./ops/scattered.ts";
 export * from "./ops/selective-scan.ts";
 export * from "./ops/slicing.ts";
 export type { Padding, PerAxis } from "./ops/sliding.ts";
@@ -61,6 +60,7 @@ export {
   setBackend,
   setThreads,
 } from "./runtime/index.ts";
+export { type ScatteredRows, scatteredRows } from "./scattered-rows.ts";
 export { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 export { leafTensor, type NestedArray, rootsOf, Tensor } from "./tensor.ts";
 export { assign, assignAll } from "./update.ts";

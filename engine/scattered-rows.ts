@@ -1,10 +1,10 @@
 // What a gradient adds to which rows, where it is zero elsewhere: read off the graph, so that the zeros are never made.
 
-import type { Node } from "../graph/node.ts";
-import { sizeOf } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
-import { concat } from "./joining.ts";
-import { reshape } from "./movement.ts";
+import type { Node } from "./graph/node.ts";
+import { concat } from "./ops/joining.ts";
+import { reshape } from "./ops/movement.ts";
+import { sizeOf } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
 
 /** Zeros [v, ...] with `rows` [n, ...] added at `index` [n] (i32) along the first axis; repeated indices add up in order. */
 export interface ScatteredRows {
