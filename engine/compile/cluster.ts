@@ -6,17 +6,10 @@ import { sizeOf } from "../shape.ts";
 import { columnsOf, domainOf, isColumnSum, rowDomain } from "./columns.ts";
 import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
 import { isOpaque, type Legal } from "./legalize.ts";
+import { type Dependency, type Reads, readsOf, readsWhole } from "./reads.ts";
+import { findOrders, keepsOrder, type Order } from "./rounding.ts";
 import type { Target } from "./target.ts";
-import { isMove, movedFrom, type Vertex, viewOf } from "./vertex.ts";
-import { type Access, appendView, identityAccess } from "./view.ts";
-
-/** What a vertex reads: another vertex, and how its index space (a reduction's: its input's) leads there. */
-export interface Dependency {
-  readonly vertex: Vertex;
-  readonly access: Access;
-  /** Read by position (an operand of an opaque kernel, the source of a gather): it must be in memory. */
-  readonly whole: boolean;
-}
+import { isMove, movedFrom, type Vertex } from "./vertex.ts";
 
 export interface Cluster {
   readonly members: Vertex[];
@@ -28,6 +21,7 @@ export interface Clustering {
   readonly clusters: readonly Cluster[];
   readonly clusterOf: ReadonlyMap<Vertex, Cluster>;
   readonly dependencies: ReadonlyMap<Vertex, readonly Dependency[]>;
+  readonly orders: ReadonlyMap<Vertex, Order>;
   /** Vertices without a cluster: evaluated wherever they are used. */
   readonly inline: ReadonlySet<Vertex>;
 }
@@ -73,10 +67,6 @@ function findUses({ order, outputs }: Legal): Uses {
   return { count, whole };
 }
 
-/** Whether a vertex reads its i-th input by position, not element for element. */
-const readsWhole = (v: Vertex, i: number): boolean =>
-  isOpaque(v) || v.op === "uniform" || (v.op === "gather" && i === 0);
-
 const cheap: ReadonlySet<string> = new Set([
   "neg",
   "abs",
@@ -112,7 +102,8 @@ function isInline(vertex: Vertex, uses: Uses, fuse: boolean): boolean {
 class Fusion {
   readonly #inline: ReadonlySet<Vertex>;
   readonly #clusterOf = new Map<Vertex, Cluster>();
-  readonly #dependencies = new Map<Vertex, readonly Dependency[]>();
+  readonly #reads = new Map<Vertex, Reads>();
+  readonly #orders: ReadonlyMap<Vertex, Order>;
   readonly #position = new Map<Vertex, number>();
   /** Whether a cluster has members on both sides of a position (before it, and at or after it). */
   readonly #straddled: boolean[];
@@ -123,6 +114,7 @@ class Fusion {
   constructor(legal: Legal, inline: ReadonlySet<Vertex>, target: Target) {
     this.#inline = inline;
     this.#target = target;
+    this.#orders = findOrders(legal.order);
     legal.order.forEach((vertex, i) => {
       this.#position.set(vertex, i);
     });
@@ -130,14 +122,14 @@ class Fusion {
   }
 
   add(vertex: Vertex, fuse: boolean): void {
-    const dependencies = this.#find(vertex);
-    this.#dependencies.set(vertex, dependencies);
+    const reads = readsOf(vertex, this.#inline);
+    this.#reads.set(vertex, reads);
     this.#newest = vertex;
     let own: Cluster = { members: [vertex], domain: isOpaque(vertex) ? undefined : ownDomain(vertex) };
     this.#clusterOf.set(vertex, own);
     if (!fuse) return;
     // The nearest producers first: they are the likeliest to share rows.
-    const producers = new Set(dependencies.map((dep) => this.#clusterOf.get(dep.vertex) as Cluster));
+    const producers = new Set(reads.dependencies.map((dep) => this.#clusterOf.get(dep.vertex) as Cluster));
     for (const producer of [...producers].sort((a, b) => this.#last(b) - this.#last(a))) {
       own = this.#join(producer, own) ?? own;
     }
@@ -148,14 +140,14 @@ class Fusion {
     this.#newest = undefined;
     const sums = [...this.#clusterOf].flatMap(([v, own]) => (own.members.length === 1 && columnsOf(v) ? [v] : []));
     const readers = new Map<Vertex, Vertex[]>();
-    for (const sum of sums) for (const { vertex } of this.#reads(sum)) readers.set(vertex, []);
-    for (const [reader, dependencies] of this.#dependencies) {
+    for (const sum of sums) for (const { vertex } of this.#needs(sum)) readers.set(vertex, []);
+    for (const [reader, { dependencies }] of this.#reads) {
       for (const { vertex } of dependencies) readers.get(vertex)?.push(reader);
     }
     for (const vertex of sums) {
       const own = this.#clusterOf.get(vertex) as Cluster;
       if (own.members.length > 1) continue;
-      const beside = this.#reads(vertex).flatMap((dep) => readers.get(dep.vertex) ?? []);
+      const beside = this.#needs(vertex).flatMap((dep) => readers.get(dep.vertex) ?? []);
       for (const reader of beside) {
         if (this.#join(this.#clusterOf.get(reader) as Cluster, own) !== undefined) break;
       }
@@ -175,34 +167,18 @@ class Fusion {
     return {
       clusters,
       clusterOf: this.#clusterOf,
-      dependencies: this.#dependencies,
+      dependencies: new Map([...this.#reads].map(([v, { dependencies }]) => [v, dependencies])),
+      orders: this.#orders,
       inline: this.#inline,
     };
   }
 
-  #reads(v: Vertex): readonly Dependency[] {
-    return this.#dependencies.get(v) as readonly Dependency[];
+  #needs(v: Vertex): readonly Dependency[] {
+    return (this.#reads.get(v) as Reads).dependencies;
   }
 
   #last(c: Cluster): number {
     return this.#position.get(c.members[c.members.length - 1]) as number;
-  }
-
-  /** The vertices a vertex reads, through movement and inline expressions. */
-  #find(vertex: Vertex): Dependency[] {
-    const found: Dependency[] = [];
-    const walk = (v: Vertex, access: Access, whole: boolean): void => {
-      if (isMove(v)) {
-        const view = viewOf(v);
-        walk(v.inputs[0], view === undefined ? access : appendView(access, view), whole);
-      } else if (this.#inline.has(v)) {
-        for (const input of v.inputs) walk(input, access, whole);
-      } else found.push({ vertex: v, access, whole });
-    };
-    vertex.inputs.forEach((input, i) => {
-      walk(input, identityAccess(input.shape), readsWhole(vertex, i));
-    });
-    return found;
   }
 
   #merge(a: Cluster, b: Cluster): Cluster | undefined {
@@ -216,7 +192,29 @@ class Fusion {
     for (const [from, to] of pairs) if (!from.members.every((v) => this.#meets(v, to, domain))) return undefined;
     if (pairs.some(([from, to]) => this.#needsBetween(from, to))) return undefined;
     const members = [...a.members, ...b.members].sort((p, q) => this.#at(p) - this.#at(q));
-    return { members, domain };
+    return this.#inOrder(members, domain) ? { members, domain } : undefined;
+  }
+
+  /** Whether one walk of the rows joins the terms of every reduction in its order, and reads nothing element by element. */
+  #inOrder(members: readonly Vertex[], domain: Domain): boolean {
+    const [columns, others] = [true, false].map((is) =>
+      members.filter((v) => is === (levelOf(v, domain) === "column")),
+    );
+    const orders = others.flatMap((v) => this.#orders.get(v) ?? []);
+    // Column sums need lanes along the row.
+    if (columns.some((v) => this.#orders.get(v)?.parts !== 1) || (columns.length > 0 && orders.some(acrossRows)))
+      return false;
+    if (orders.every(acrossRows)) return true;
+    if (orders.some(acrossRows)) return false;
+    const sides = new Set(orders.map(({ line }) => line));
+    const [{ step, row }] = orders;
+    for (const v of members) {
+      if (!isReduce(v.op) && levelOf(v, domain) !== "full") continue;
+      for (const elements of (this.#reads.get(v) as Reads).breaks) sides.add(elements / step);
+    }
+    const fits = (order: Order, side: number) =>
+      side <= 1 || side >= row || keepsOrder(order, side) || (side > order.line && side % order.line === 0);
+    return orders.every((order) => [...sides].every((side) => fits(order, side)));
   }
 
   #isRead(to: Cluster): boolean {
@@ -252,7 +250,7 @@ class Fusion {
   #meets(member: Vertex, other: Cluster, domain: Domain): boolean {
     const reader = isReduce(member.op) ? "full" : levelOf(member, domain);
     if (isReduce(member.op) && sizeOf(member.inputs[0].shape) !== sizeOf(domain.shape)) return false;
-    return this.#reads(member).every((dep) => {
+    return this.#needs(member).every((dep) => {
       if (this.#clusterOf.get(dep.vertex) !== other) return true;
       if (dep.whole || dep.vertex.part !== undefined) return false;
       const made = levelOf(dep.vertex, domain);
@@ -273,7 +271,7 @@ class Fusion {
     while (stack.length > 0) {
       const c = stack.pop() as Cluster;
       for (const v of c.members) {
-        for (const { vertex } of this.#reads(v)) {
+        for (const { vertex } of this.#needs(v)) {
           const read = this.#clusterOf.get(vertex) as Cluster;
           if (read === to && c !== from) return true;
           if (read === to || seen.has(read) || this.#last(read) < first) continue;
@@ -285,6 +283,8 @@ class Fusion {
     return false;
   }
 }
+
+const acrossRows = ({ parts }: Order): boolean => parts === 1;
 
 /** Opaque kernels stand alone, and so does what has no elements: nothing is computed there but empty folds. */
 const fusible = ({ domain }: Cluster): boolean => domain !== undefined && sizeOf(domain.shape) > 0;

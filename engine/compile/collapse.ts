@@ -1,7 +1,8 @@
 // Makes a loop kernel's axes as few and as long as its accesses allow, and chooses the axis SIMD lanes run along.
 
 import type { Instr, LoopKernel, Stage, Store } from "./ir.ts";
-import type { Access, View } from "./view.ts";
+import { inLine, keepsOrder, type Order } from "./rounding.ts";
+import { type Access, oneStep, type View } from "./view.ts";
 
 const accessesOf = (stage: Stage): Access[] => [
   ...stage.instrs.flatMap((instr) => ("access" in instr ? [instr.access] : [])),
@@ -14,13 +15,17 @@ const mapAccesses = (stage: Stage, map: (access: Access) => Access): Stage => ({
   stores: stage.stores.map((store): Store => ({ ...store, access: map(store.access) })),
 });
 
-export function collapse(kernel: LoopKernel): LoopKernel {
+/** `orders` are those of the kernel's folds: axes merge only as far as terms stay in order. */
+export function collapse(kernel: LoopKernel, orders: readonly Order[] = []): LoopKernel {
   // Without folds every axis is alike: all may merge, and the last one that is left is the row.
   const folds = summedOf(kernel) > 0 || kernel.stages.some((stage) => stage.folds.length > 0 || stage.over === "point");
-  const merged = mergeAxes(dropOnes(folds ? kernel : { ...kernel, outer: 0 }));
+  const merged = mergeAxes(dropOnes(folds ? kernel : { ...kernel, outer: 0 }), orders);
   const outer = folds ? merged.outer : Math.max(0, merged.axes.length - 1);
   return { ...merged, outer, lanes: chooseLanes({ ...merged, outer }) };
 }
+
+/** The terms of a line: the last row axis of more than one index. */
+export const lineOf = ({ axes, outer }: LoopKernel): number => axes.slice(outer).findLast((side) => side !== 1) ?? 1;
 
 const summedOf = (kernel: LoopKernel): number => kernel.summed ?? 0;
 
@@ -70,31 +75,32 @@ const masksOut = (kernel: LoopKernel, axis: number): boolean =>
   });
 
 /** Merges axis a into a + 1 where every access steps over both as over one. */
-function mergeAxes(kernel: LoopKernel): LoopKernel {
+function mergeAxes(kernel: LoopKernel, orders: readonly Order[]): LoopKernel {
   for (let a = kernel.axes.length - 2; a >= 0; a--) {
     if (a === kernel.outer - 1) continue;
     const side = kernel.axes[a] * kernel.axes[a + 1];
+    if (a >= kernel.outer && !orders.every((order) => mayJoin(kernel, a + 1, side, order))) continue;
     const joint = kernel.stages.every((stage) =>
       accessesOf(stage).every(([front]) => a + 1 >= front.shape.length || oneStep(front, a)),
     );
-    if (joint) return mergeAxes(withoutAxis(kernel, a, side));
+    if (joint) return mergeAxes(withoutAxis(kernel, a, side), orders);
   }
   return kernel;
 }
 
-function oneStep(view: View, a: number): boolean {
-  if (view.strides[a] !== view.strides[a + 1] * view.shape[a + 1]) return false;
-  return [a, a + 1].every((axis) => {
-    const limits = view.mask?.[axis];
-    return limits === undefined || (limits[0] === 0 && limits[1] === view.shape[axis]);
-  });
+/** Whether a row axis may be part of one of `side` indices: where it is a line's, only to complete the line. */
+function mayJoin(kernel: LoopKernel, axis: number, side: number, order: Order): boolean {
+  const inner = kernel.axes.slice(axis + 1).some((other) => other !== 1);
+  return inner || keepsOrder(order, side) || (inLine(order, side) && !keepsOrder(order, kernel.axes[axis]));
 }
 
 const addsUp = (kernel: LoopKernel): boolean => kernel.stages.some((stage) => stage.stores.some((store) => store.add));
 
-/** Lanes run along the axis on which more accesses are contiguous: the last row axis, or the last outer axis. */
+/** Lanes run as folds say, or along the axis on which more accesses are contiguous: the last of the row, or the last outer one. */
 function chooseLanes(kernel: LoopKernel): LoopKernel["lanes"] {
   const { axes, outer } = kernel;
+  const ordered = kernel.stages.flatMap(({ folds }) => folds).find(({ parts }) => parts !== undefined);
+  if (ordered !== undefined) return ordered.parts === 1 ? "outer" : "row";
   if (outer === 0 || outer === axes.length || addsUp(kernel)) return "row";
   const contiguous = (axis: number): number =>
     kernel.stages

@@ -21,14 +21,22 @@ export const keptSize = ({ shape, axes }: Domain): number => sizeOf(shape.filter
 export function canonical(domain: Domain): string {
   const known = texts.get(domain);
   if (known !== undefined) return known;
-  const text = canonicalText(domain);
+  const text = runsOf(domain)
+    .map(({ reduced, side }) => `${reduced ? "r" : "k"}${side}`)
+    .join(" ");
   texts.set(domain, text);
   return text;
 }
 
 const texts = new WeakMap<Domain, string>();
 
-function canonicalText({ shape, axes }: Domain): string {
+/** Neighbouring axes of one kind, as one; sides of 1 are left out. */
+export interface Run {
+  readonly reduced: boolean;
+  readonly side: number;
+}
+
+export function runsOf({ shape, axes }: Domain): readonly Run[] {
   const runs: { reduced: boolean; side: number }[] = [];
   shape.forEach((side, i) => {
     if (side === 1) return;
@@ -37,7 +45,7 @@ function canonicalText({ shape, axes }: Domain): string {
     if (last?.reduced === reduced) last.side *= side;
     else runs.push({ reduced, side });
   });
-  return runs.map(({ reduced, side }) => `${reduced ? "r" : "k"}${side}`).join(" ");
+  return runs;
 }
 
 /** The domain that holds both, if they are compatible: a map of the same size joins rows. */

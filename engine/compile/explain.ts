@@ -65,7 +65,7 @@ function loopTitle(kernel: LoopKernel): string {
   const space = `${kernel.axes.slice(0, kernel.outer).join("x")}|${kernel.axes.slice(kernel.outer).join("x")}`;
   const stages = kernel.stages.map((stage) => {
     const work = stage.instrs.flatMap((instr) => (instr.op === "apply" ? [instr.fn] : []));
-    const folds = stage.folds.map((fold) => `${fold.op}`);
+    const folds = stage.folds.map(({ op, parts = 1 }) => (parts === 1 ? op : `${op} in ${parts} parts`));
     const columns = stage.stores.flatMap((store) => (store.add ? ["column sum"] : []));
     return `${stage.over}(${[...work, ...folds, ...columns].join(" ")})`;
   });

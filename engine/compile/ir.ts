@@ -49,11 +49,18 @@ export interface Store {
   readonly add?: true;
 }
 
-/** Folds a value of a row stage over all row axes into a register. */
+/**
+ * Folds a value of a row stage over all row axes into a register. `parts` says in which order, where that makes a
+ * difference (sums and products of floats): the value at index i of the last row axis longer than 1 is joined to partial
+ * result i % parts, which starts at the identity; then i is joined with i + parts / 2 for i < parts / 2, and so on.
+ * A power of two: 1 (in order) where lanes run along the outer axes, at least the lanes of a vector where along the row.
+ * (`gpu` has an order of its own, which depends on the row's length alone.)
+ */
 export interface Fold {
   readonly op: ReduceOp;
   readonly value: number;
   readonly register: number;
+  readonly parts?: number | undefined;
 }
 
 /**

@@ -32,7 +32,7 @@ export function instrKey(instr: Instr): string {
 
 function stageKey({ over, instrs, stores, folds, keeps }: Stage): string {
   const stored = stores.map(({ arg, access, value, add }) => `${arg} ${value} ${add ?? ""} ${accessKey(access)}`);
-  const folded = folds.map(({ op, value, register }) => `${op} ${value} ${register}`);
+  const folded = folds.map(({ op, value, register, parts }) => `${op} ${value} ${register} ${parts ?? ""}`);
   const kept = keeps.map(({ value, register }) => `${value} ${register}`);
   return [over, ...instrs.map(instrKey), "stores", ...stored, "folds", ...folded, "keeps", ...kept].join("\n");
 }

@@ -4,11 +4,12 @@ import type { DType } from "../dtype.ts";
 import type { ReduceOp } from "../graph/vocabulary.ts";
 import { isReduce } from "../graph/vocabulary.ts";
 import { type Cluster, type Clustering, levelOf } from "./cluster.ts";
-import { collapse } from "./collapse.ts";
+import { collapse, lineOf } from "./collapse.ts";
 import { type Columns, columnsOf, columnView } from "./columns.ts";
 import type { Domain } from "./domain.ts";
 import type { Fold, KernelArg, LoopKernel, Stage, Store } from "./ir.ts";
 import { schedulePasses } from "./passes.ts";
+import { keepsOrder, type Order } from "./rounding.ts";
 import { spaceOf } from "./space.ts";
 import { type Sources, StageBuilder } from "./stage.ts";
 import type { Vertex } from "./vertex.ts";
@@ -33,7 +34,10 @@ export function lowerCluster(
   stored: ReadonlySet<Vertex>,
   buffers: Buffers,
 ): Lowered {
-  return new Lowering(c, clustering, stored, buffers).lower();
+  const orders = c.members.flatMap((v) => clustering.orders.get(v) ?? []);
+  const lowered = new Lowering(c, clustering, stored, buffers, false).lower();
+  if (orders.every((order) => keepsOrder(order, lineOf(lowered.kernel)))) return lowered;
+  return new Lowering(c, clustering, stored, buffers, true).lower();
 }
 
 class Lowering implements Sources {
@@ -43,19 +47,26 @@ class Lowering implements Sources {
   readonly #inline: ReadonlySet<Vertex>;
   readonly #stored: ReadonlySet<Vertex>;
   readonly #buffers: Buffers;
+  readonly #orders: ReadonlyMap<Vertex, Order>;
   readonly #space;
   readonly #schedule;
   readonly #args: { buffer: number; arg: { dtype: DType; mode: KernelArg["mode"] } }[] = [];
   readonly #registers = new Map<Vertex, number>();
 
-  constructor(c: Cluster, clustering: Clustering, stored: ReadonlySet<Vertex>, buffers: Buffers) {
+  constructor(c: Cluster, clustering: Clustering, stored: ReadonlySet<Vertex>, buffers: Buffers, wholeLines: boolean) {
     this.#c = c;
     this.#domain = c.domain as Domain;
     this.#inside = new Set(c.members);
     this.#inline = clustering.inline;
     this.#stored = stored;
     this.#buffers = buffers;
-    this.#space = spaceOf(c);
+    this.#orders = new Map(
+      c.members.flatMap((v) => {
+        const order = this.#level(v) === "column" ? undefined : clustering.orders.get(v);
+        return order === undefined ? [] : [[v, order]];
+      }),
+    );
+    this.#space = spaceOf(c, [...this.#orders.values()], wholeLines);
     this.#schedule = schedulePasses(c, clustering, stored);
   }
 
@@ -67,7 +78,7 @@ class Lowering implements Sources {
       const point = this.#pointStage(pass);
       if (point.stores.length + point.keeps.length > 0) stages.push(point);
     }
-    const kernel = collapse({
+    const made: LoopKernel = {
       kind: "loop",
       axes: this.#space.axes,
       outer: this.#space.outer,
@@ -76,7 +87,8 @@ class Lowering implements Sources {
       args: this.#args.map(({ arg }) => arg),
       registers: [...this.#registers.keys()].map((v) => v.dtype),
       stages,
-    });
+    };
+    const kernel = collapse(made, [...this.#orders.values()]);
     return { kernel, args: this.#args.map(({ buffer }) => buffer) };
   }
 
@@ -100,7 +112,8 @@ class Lowering implements Sources {
         const access = [columnView(this.#space.axes, columnsOf(v) as Columns)];
         stores.push({ arg, access, value: stage.value(v.inputs[0], root), add: true });
       } else if (isReduce(v.op) && time.get(v) === pass) {
-        folds.push({ op: v.op as ReduceOp, value: stage.value(v.inputs[0], root), register: this.register(v) });
+        const value = stage.value(v.inputs[0], root);
+        folds.push({ op: v.op as ReduceOp, value, register: this.register(v), parts: this.#orders.get(v)?.parts });
       } else if (this.#full(v) && this.#stored.has(v) && time.get(v) === pass) {
         stores.push(this.#store(v, stage.value(v, root), this.#space.full));
       } else if (spills.get(v)?.pass === pass) {

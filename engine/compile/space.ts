@@ -4,7 +4,8 @@ import { isReduce } from "../graph/vocabulary.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../shape.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Columns, columnsOf, isColumnSum, summedAxes } from "./columns.ts";
-import { type Domain, keptSize, refine } from "./domain.ts";
+import { type Domain, keptSize, refine, runsOf } from "./domain.ts";
+import type { Order } from "./rounding.ts";
 import { isMove, type Vertex, viewOf } from "./vertex.ts";
 import type { View } from "./view.ts";
 
@@ -21,9 +22,13 @@ export interface Space {
   readonly kept: View;
 }
 
-export function spaceOf(c: Cluster): Space {
+/**
+ * `orders` are those of the cluster's reductions. With `wholeLines` no line of terms is cut: what cannot be read along
+ * it in one step is read element by element.
+ */
+export function spaceOf(c: Cluster, orders: readonly Order[], wholeLines: boolean): Space {
   const domain = c.domain as Domain;
-  const sides = fineSides(c, domain);
+  const sides = fineSides(c, domain, orders, wholeLines);
   const reduced = reducedSides(domain, sides);
   const order = [...sides.keys()].sort((a, b) => Number(reduced[a]) - Number(reduced[b]) || a - b);
   const strides = contiguousStrides(sides);
@@ -60,22 +65,38 @@ function summedIn(c: Cluster, axes: readonly number[]): number {
   return sum === undefined ? 0 : summedAxes(axes, columnsOf(sum) as Columns);
 }
 
-/** Cuts the domain's sides wherever a shape met at the same flat position cuts them. */
-function fineSides(c: Cluster, domain: Domain): number[] {
-  if (sizeOf(domain.shape) === 0) return [...domain.shape];
-  let sides = refine([domain.shape]) as number[];
+/** Cuts the domain's sides where lines of terms end, and wherever a shape met at the same flat position cuts them. */
+function fineSides(c: Cluster, domain: Domain, orders: readonly Order[], wholeLines: boolean): number[] {
   const size = sizeOf(domain.shape);
+  if (size === 0) return [...domain.shape];
   const rows = keptSize(domain);
   const trailing = domain.axes.every((axis, i) => axis === domain.shape.length - domain.axes.length + i);
+  const allowed = (shape: Shape): Shape => (wholeLines ? outsideRow(shape, orders[0]) : shape);
+  let sides = refine([allowed(domain.shape)]) as number[];
   const cut = (shape: Shape): void => {
     if (sizeOf(shape) === size) sides = refine([sides, shape]) ?? sides;
     else if (trailing && sizeOf(shape) === rows && rows > 0) sides = refine([sides, [...shape, size / rows]]) ?? sides;
   };
+  for (const { step, line } of orders) cut([size / (step * line), step * line]);
   for (const member of c.members) {
-    cut(isReduce(member.op) ? member.inputs[0].shape : member.shape);
-    for (const input of member.inputs) cutThrough(input, cut);
+    cut(allowed(isReduce(member.op) ? member.inputs[0].shape : member.shape));
+    for (const input of member.inputs) cutThrough(input, (shape) => cut(allowed(shape)));
   }
   return sides;
+}
+
+/** A shape with the axes inside a row taken as one. */
+function outsideRow(shape: Shape, { step, row }: Order): Shape {
+  const sides: number[] = [];
+  let [behind, side] = [1, 1];
+  for (const next of shape.toReversed()) {
+    if (side > 1 && (behind * side <= step || behind * side >= step * row)) {
+      sides.unshift(side);
+      [behind, side] = [behind * side, 1];
+    }
+    side *= next;
+  }
+  return [side, ...sides];
 }
 
 /** Movement that starts at the same flat position: reshapes, then the first view. */
@@ -91,12 +112,8 @@ function cutThrough(v: Vertex, cut: (shape: Shape) => void): void {
 function reducedSides(domain: Domain, sides: readonly number[]): boolean[] {
   if (sizeOf(domain.shape) === 0) return domain.shape.map((_, i) => domain.axes.includes(i));
   const flags: boolean[] = [];
-  let at = 0;
-  domain.shape.forEach((side, axis) => {
-    for (let left = side; left > 1; at++) {
-      flags.push(domain.axes.includes(axis));
-      left /= sides[at];
-    }
-  });
+  for (const { reduced, side } of runsOf(domain)) {
+    for (let left = side; left > 1; left /= sides[flags.length - 1]) flags.push(reduced);
+  }
   return flags;
 }

@@ -4,7 +4,8 @@ import type { DType } from "../dtype.ts";
 import type { ElementwiseOp } from "../graph/vocabulary.ts";
 import type { Instr, KernelArg, Stage } from "./ir.ts";
 import { instrKey } from "./key.ts";
-import { isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
+import { gatherView } from "./reads.ts";
+import { iotaView, isMove, throughMovement, type Vertex, viewOf } from "./vertex.ts";
 import { type Access, appendView, identityAccess } from "./view.ts";
 
 /** What a stage is told by the kernel it belongs to. */
@@ -74,9 +75,7 @@ export class StageBuilder {
 
   #leaf(v: Vertex, access: Access): number {
     if (v.op === "full") return this.#emit({ op: "const", dtype: v.dtype, value: v.as("full").value });
-    const { shape, axis } = v.as("iota");
-    const view = { shape, strides: shape.map((_, i) => (i === axis ? 1 : 0)), offset: 0 };
-    return this.#emit({ op: "index", dtype: "i32", access: appendView(access, view), fill: 0 });
+    return this.#emit({ op: "index", dtype: "i32", access: appendView(access, iotaView(v)), fill: 0 });
   }
 
   #moved(v: Vertex, access: Access): number {
@@ -135,7 +134,6 @@ export class StageBuilder {
     const memory = this.#kernel.source(base, this.#over, this.#pass);
     if (memory === undefined || !("buffer" in memory)) throw new Error("compile: a gather's source is not in memory");
     const arg = this.#kernel.arg(memory.buffer, v.dtype, "read");
-    const rest = { shape: v.shape, strides: view.strides.with(axis, 0), offset: view.offset };
     const at = this.value(index, access);
     const stride = view.strides[axis];
     const bound = x.shape[axis];
@@ -143,7 +141,7 @@ export class StageBuilder {
       op: "gather",
       dtype: v.dtype,
       arg,
-      access: appendView(access, rest),
+      access: appendView(access, gatherView(v)),
       index: at,
       stride,
       bound,

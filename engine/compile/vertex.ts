@@ -74,6 +74,12 @@ export function viewOf(v: Vertex): View | undefined {
   }
 }
 
+/** The positions along an axis, as a view of numbers from 0 on. */
+export function iotaView(v: Vertex): View {
+  const { shape, axis } = v.as("iota");
+  return { shape, strides: shape.map((_, i) => (i === axis ? 1 : 0)), offset: 0 };
+}
+
 /** What a vertex is, moved about: the nearest below it with values of its own. */
 export function movedFrom(v: Vertex): Vertex {
   let at = v;

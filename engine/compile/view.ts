@@ -187,6 +187,41 @@ export function windowsView(
   return { shape, strides: [...moves, ...axes.map((axis, i) => strides[axis] * dilations[i])], offset: 0 };
 }
 
+/** Whether the view steps over axes a and a + 1 as over one. */
+export function oneStep({ shape, strides, mask }: View, a: number): boolean {
+  if (strides[a] !== strides[a + 1] * shape[a + 1]) return false;
+  return [a, a + 1].every((axis) => {
+    const limits = mask?.[axis];
+    return limits === undefined || (limits[0] === 0 && limits[1] === shape[axis]);
+  });
+}
+
+/** After how many elements, counted from the end of its index space, a view does not go on in even steps. */
+export function viewBreaks(view: View): number[] {
+  const long = view.shape.flatMap((side, axis) => (side > 1 ? [axis] : []));
+  const pick = <T>(list: readonly T[]): T[] => long.map((axis) => list[axis]);
+  const { shape, strides, mask } = view;
+  const squeezed = { shape: pick(shape), strides: pick(strides), offset: 0, mask: mask && pick(mask) };
+  const breaks: number[] = [];
+  let behind = 1;
+  for (let a = long.length - 2; a >= 0; a--) {
+    behind *= squeezed.shape[a + 1];
+    if (!oneStep(squeezed, a)) breaks.push(behind);
+  }
+  return breaks;
+}
+
+/** The step of a view from an element to the one `count` after it, where that is the next along an axis or part of one. */
+export function viewStep({ shape, strides }: View, count: number): number | undefined {
+  let behind = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (count >= behind && count < behind * shape[axis])
+      return count % behind === 0 ? (count / behind) * strides[axis] : undefined;
+    behind *= shape[axis];
+  }
+  return undefined;
+}
+
 /** Flat position of an index through an access, or undefined where it is masked: the definition, for tests. */
 export function locate(access: Access, index: readonly number[]): number | undefined {
   let at: readonly number[] = index;

@@ -1,4 +1,4 @@
-// Folds: one accumulator a slot, identities in dead lanes, and the step that leaves the result in every lane.
+// Folds: partial results in accumulators, identities in dead lanes, and the steps that leave the result in every lane.
 
 import type { DType } from "../../../dtype.ts";
 import type { ReduceOp } from "../../../graph/vocabulary.ts";
@@ -56,6 +56,7 @@ export class Accumulation {
   private readonly dtype: DType;
   private readonly width: Width;
   private readonly way: Way;
+  /** Vectors of partial results. */
   private readonly parts: readonly Local[];
   /** Per part: the lanes that never met a NaN; only where the step would lose it. */
   private readonly sound: readonly Local[];
@@ -89,6 +90,17 @@ export class Accumulation {
     if (this.sound.length > 0) soundStep(v, this.dtype, term, this.sound[part]);
   }
 
+  /** Moves partial results `count` accumulators on, so that the next vector's are in the first one. */
+  turn(count: number): void {
+    const { f } = this.v;
+    for (const list of [this.parts, this.sound]) {
+      const by = count % Math.max(1, list.length);
+      if (by === 0) continue;
+      for (const local of list) f.get(local);
+      for (let i = list.length - 1; i >= 0; i--) f.set(list[(i - by + list.length) % list.length]);
+    }
+  }
+
   /** Each part's value by itself: the result of lanes that are outer indices. */
   finishParts(): readonly Local[] {
     const { v } = this;
@@ -97,15 +109,16 @@ export class Accumulation {
     return this.parts.map((part, i) => v.select(this.sound[i], part, nan));
   }
 
-  /** All parts and lanes joined, in every lane: the result of lanes along the row. */
+  /** All parts and lanes joined, each with the one half of them further on, in every lane: the result of lanes along the row. */
   finish(): Local {
     const { v, dtype } = this;
     const join = this.way.join ?? this.way.step;
-    let parts = [...this.finishParts()];
+    let parts = this.finishParts();
     while (parts.length > 1) {
-      const next: Local[] = [];
-      for (let i = 0; i + 1 < parts.length; i += 2) next.push(v.op(join, parts[i], parts[i + 1]));
-      parts = parts.length % 2 === 1 ? [...next, parts[parts.length - 1]] : next;
+      const half = Math.ceil(parts.length / 2);
+      parts = parts
+        .slice(0, half)
+        .map((part, i) => (i + half < parts.length ? v.op(join, part, parts[i + half]) : part));
     }
     let all = parts[0];
     const rotate = (bytes: number) =>

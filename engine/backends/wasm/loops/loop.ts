@@ -41,8 +41,13 @@ export function emitLoop(env: Env, kernel: LoopKernel, name: string): number {
   });
 }
 
-/** Accumulators of folds that leave enough registers for the rest of a row's code. */
+/** Accumulators that leave enough registers for the rest of a row's code. */
 const accumulators = 4;
+/** Sums of bodies up to this many machine instructions a vector take several vectors at a time. */
+const heaviest = 100;
+
+/** The largest power of two up to a number, 1 at least. */
+const powerOfTwo = (most: number): number => (most >= 4 ? 4 : most >= 2 ? 2 : 1);
 
 /** A unit axis and where the generated code is along it. */
 interface Walking extends Walk {
@@ -224,20 +229,24 @@ class LoopEmitter {
     const { width, piece, pieces } = nest;
     const weight = stageWeight(plan);
     const last = nest.sides[laneAxis(nest)] - (pieces - 1) * piece;
-    // Light bodies gain up to 1.6 in the first cache levels; heavy ones nothing.
-    const wanted = weight <= 10 ? 4 : weight <= 20 ? 2 : 1;
-    // Accumulators stay in registers next to what is being computed.
-    const held = Math.floor(accumulators / Math.max(1, plan.stage.folds.length));
-    const unroll = Math.max(1, Math.min(wanted, most, held, Math.floor(piece / width)));
-    const span = unroll * width;
+    const { folds } = plan.stage;
+    const sums = Math.max(0, ...folds.map(({ parts = 0 }) => parts / width));
+    // Light bodies gain up to 1.6 in the first cache levels. Heavy ones gain nothing, but where sums have accumulators
+    // anyway: several independent vectors hide their latencies.
+    const wanted = weight <= 10 || (sums > 1 && weight <= heaviest) ? 4 : weight <= 20 ? 2 : 1;
+    // Accumulators in use stay in registers next to what is being computed.
+    const held = Math.floor(accumulators / Math.max(1, folds.length));
+    const unroll = powerOfTwo(Math.min(wanted, most, held, Math.floor(piece / width)));
+    const phases = Math.max(1, sums / unroll);
+    const span = phases * unroll * width;
     const lastMain = Math.floor(last / span);
     const rest = slots(last - lastMain * span, width).map((slot) => slot.live);
-    if (pieces === 1) return { unroll, main: lastMain, rest };
+    if (pieces === 1) return { unroll, phases, main: lastMain, rest };
     const local = v.fresh("i32");
     v.f.i32(lastMain).i32(piece / span);
     this.pushLastPiece();
     v.f.op("select").set(local);
-    return { unroll, main: { local }, rest, hasRest: () => this.pushLastPiece() };
+    return { unroll, phases, main: { local }, rest, hasRest: () => this.pushLastPiece() };
   }
 }
 

@@ -4,12 +4,16 @@ import type { Local } from "../vector/vector.ts";
 import type { Cursor, Slot } from "./cursor.ts";
 import type { Group } from "./plan.ts";
 
-/** How a lane loop is cut: `main` times `unroll` vectors, then single ones, the last perhaps partial. */
+/**
+ * How a lane loop is cut: into `main` blocks of `phases` times `unroll` vectors, then single ones, the last perhaps
+ * partial. With several phases, the loop goes over the line once for each, with `unroll` vectors of every block.
+ */
 export interface LaneLoop {
   readonly unroll: number;
-  /** Times the main loop runs: a number, or a local when the unit decides. */
+  readonly phases: number;
+  /** How many blocks: a number, or (of one phase) a local when the unit decides. */
   readonly main: number | { readonly local: Local };
-  /** Live lanes of the vectors after it. */
+  /** Live lanes of the vectors after them. */
   readonly rest: readonly number[];
   /** Pushes whether this unit has them; undefined: always. */
   readonly hasRest?: () => void;
@@ -46,21 +50,22 @@ export function repeat(
   });
 }
 
-/** Runs `body` for every vector along the lane axis. */
+/** Runs `body` for every vector along the lane axis, and `turned` after each of several phases. */
 export function overLanes(
   c: Cursor,
   groups: Iterable<Group>,
   axis: number,
-  { unroll, main, rest, hasRest }: LaneLoop,
+  { unroll, phases, main, rest, hasRest }: LaneLoop,
   body: (slot: Slot) => void,
+  turned: () => void = () => {},
 ): void {
-  const { width } = c.nest;
+  const step = unroll * c.nest.width;
   const vectors = (lives: readonly number[]) => {
     lives.forEach((live, index) => {
-      c.v.scope(() => body({ index, first: index * width, live }));
+      c.v.scope(() => body({ index, first: index * c.nest.width, live }));
     });
   };
-  const full = new Array<number>(unroll).fill(width);
+  const full = new Array<number>(unroll).fill(c.nest.width);
   const tail = () => {
     if (rest.length === 0) return;
     if (hasRest === undefined) return vectors(rest);
@@ -68,6 +73,12 @@ export function overLanes(
     c.v.f.if(() => vectors(rest));
   };
   if (main === 0) tail();
-  else if (main === 1 && hasRest === undefined) vectors([...full, ...rest]);
-  else repeat(c, groups, axis, main, unroll * width, () => vectors(full), tail);
+  else if (phases > 1 && typeof main === "number") {
+    repeat(c, groups, axis, phases, step, () => {
+      repeat(c, groups, axis, main, phases * step, () => vectors(full));
+      turned();
+    });
+    c.shifted(axis, main * phases * step, tail);
+  } else if (main === 1 && hasRest === undefined) vectors([...full, ...rest]);
+  else repeat(c, groups, axis, main, step, () => vectors(full), tail);
 }

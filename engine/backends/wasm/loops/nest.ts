@@ -128,6 +128,8 @@ interface Space {
   sides: number[];
   outer: number;
   sites: Map<Access, Site>;
+  /** The last row axis merges with another only where it is a multiple of this: partial results of folds stay the same. */
+  readonly parts: number;
 }
 
 function collapse(space: Space): void {
@@ -145,6 +147,7 @@ function collapse(space: Space): void {
   }
   for (let axis = space.sides.length - 2; axis >= 0; axis--) {
     if (axis === space.outer - 1) continue;
+    if (axis + 2 === space.sides.length && axis >= space.outer && space.sides[axis + 1] % space.parts > 0) continue;
     if (![...space.sites.values()].every((s) => mergeable(s, axis, space.sides))) continue;
     each((s) => merged(s, axis, space.sides));
     space.sides[axis] *= space.sides[axis + 1];
@@ -185,7 +188,9 @@ export function nestOf(kernel: LoopKernel): Nest {
       if ("access" in part) sites.set(part.access, site(part.access, kernel.axes));
     }
   }
-  const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites };
+  const folds = kernel.stages.flatMap((stage) => stage.folds);
+  const parts = Math.max(1, ...folds.map((fold) => fold.parts ?? 1));
+  const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites, parts };
   const { outer: outside, summed = 0 } = kernel;
   const block = kernel.axes.slice(outside - summed, outside).reduce((n, side) => n * side, 1);
   const map = summed === 0 && isMap(kernel.stages);
@@ -204,6 +209,12 @@ export function nestOf(kernel: LoopKernel): Nest {
       for (const [access, s] of sites) sites.set(access, { ...s, strides: [0], mask: [undefined] });
       lanes = "row";
     }
+  } else if (space.outer === 0 && lanes === "outer" && folds.length > 0) {
+    // Lanes along the outer axes, of which there is one of one index.
+    space.outer = 1;
+    space.sides.unshift(1);
+    for (const [access, s] of sites)
+      sites.set(access, { ...s, strides: [0, ...s.strides], mask: [undefined, ...s.mask] });
   } else if (space.outer === 0) lanes = "row";
   const width: Width = touchesF64(kernel) ? 2 : 4;
   const { sides, outer } = space;

@@ -32,9 +32,9 @@ export function emitStage(
   const { v, nest } = c;
   const along = nest.mode === "row";
   v.scope(() => {
-    const parts = along ? (laneLoop?.unroll ?? 1) : block.length;
-    const folds = stage.folds.map((fold) => {
-      return new Accumulation(v, fold.op, stage.instrs[fold.value].dtype, nest.width, parts);
+    const folds = stage.folds.map(({ op, value, parts }) => {
+      const vectors = along ? (parts === undefined ? (laneLoop?.unroll ?? 1) : parts / nest.width) : block.length;
+      return new Accumulation(v, op, stage.instrs[value].dtype, nest.width, vectors);
     });
     if (stage.over === "point" || nest.sides.slice(nest.outer).every((side) => side > 0)) {
       new StageEmitter(c, plan, registers, folds, block, laneLoop).level(1);
@@ -72,7 +72,7 @@ class StageEmitter {
 
   /** Everything inside the first `level` - 1 loops. */
   level(level: number): void {
-    const { plan, c, body, block, laneLoop } = this;
+    const { plan, c, body, folds, block, laneLoop } = this;
     const { nest, v } = c;
     for (const condition of plan.conditions) if (plan.levelOf(condition.axis) === level) c.hold(condition);
     const last = level === plan.innermost;
@@ -87,7 +87,10 @@ class StageEmitter {
     const axis = plan.loops[level - 1];
     if (laneLoop !== undefined && level + 1 === plan.innermost) {
       for (const condition of plan.conditions) if (plan.levelOf(condition.axis) === level + 1) c.hold(condition);
-      overLanes(c, plan.groups, axis, laneLoop, (slot) => this.vector(slot));
+      const turn = () => {
+        for (const fold of folds) fold.turn(laneLoop.unroll);
+      };
+      overLanes(c, plan.groups, axis, laneLoop, (slot) => this.vector(slot), turn);
       return;
     }
     const side = nest.sides[axis];
