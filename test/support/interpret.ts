@@ -16,6 +16,7 @@ import type {
 } from "../../engine/compile/ir.ts";
 import { type Access, locate } from "../../engine/compile/view.ts";
 import { type DType, roundTo } from "../../engine/dtype.ts";
+import type { ReduceOp } from "../../engine/graph/vocabulary.ts";
 import { integerScalar, primitives, reduceIdentity } from "../../engine/primitives/index.ts";
 import { threefry2x32, uniformBelow, uniformF32, uniformF64 } from "../../engine/random.ts";
 
@@ -210,22 +211,36 @@ function interpretLoop(kernel: LoopKernel, args: readonly Memory[]): void {
         for (const { register, value } of stage.keeps) registers[register] = values[value];
         continue;
       }
-      const sums = stage.folds.map((fold) => reduceIdentity(fold.op, kernel.registers[fold.register]));
+      const sums = stage.folds.map(({ op, register, parts = 1 }) =>
+        new Array<number>(parts).fill(reduceIdentity(op, kernel.registers[register])),
+      );
+      const line = rows.findLastIndex((side) => side !== 1);
       for (const row of indices(rows)) {
         const values = evaluateStage(stage, [...outer, ...row], args, registers, first);
         stage.folds.forEach(({ op, value, register }, i) => {
-          const combine = primitives[op].scalar as (p: number, q: number) => number;
-          const integer = kernel.registers[register] === "i32";
-          const wide = integer && op === "prod" ? Math.imul(sums[i], values[value]) : combine(sums[i], values[value]);
-          sums[i] = integer ? wide | 0 : wide;
+          const part = line < 0 ? 0 : row[line] % sums[i].length;
+          sums[i][part] = fold(op, kernel.registers[register], sums[i][part], values[value]);
         });
       }
-      stage.folds.forEach((fold, i) => {
-        registers[fold.register] = sums[i];
+      stage.folds.forEach(({ op, register }, i) => {
+        let parts = sums[i];
+        while (parts.length > 1) {
+          const half = parts.length / 2;
+          const dtype = kernel.registers[register];
+          parts = parts.slice(0, half).map((part, p) => fold(op, dtype, part, parts[p + half]));
+        }
+        registers[register] = parts[0];
       });
     }
   }
 }
+
+function fold(op: ReduceOp, dtype: DType, x: number, y: number): number {
+  if (dtype === "i32") return op === "prod" ? Math.imul(x, y) : (primitives[op].scalar as Combine)(x, y) | 0;
+  return roundTo(dtype, (primitives[op].scalar as Combine)(x, y));
+}
+
+type Combine = (p: number, q: number) => number;
 
 function evaluateStage(
   stage: Stage,

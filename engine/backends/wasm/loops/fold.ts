@@ -48,6 +48,12 @@ export function soundStep(v: Vector, dtype: DType, term: Local, sound: Local): v
   v.f.get(term).get(term).op(eq).get(sound).op("v128.and").set(sound);
 }
 
+/** What a fold that loses NaN has found: NaN where one was met, and one zero for both, whichever came first. */
+export function sound(v: Vector, dtype: DType, value: Local, mask: Local): Local {
+  const known = v.select(mask, value, splatConstant(v, dtype, Number.NaN));
+  return v.op(dtype === "f64" ? "f64x2.add" : "f32x4.add", known, splatConstant(v, dtype, 0));
+}
+
 const ones = (live: number, width: Width): number[] => Array.from({ length: width }, (_, i) => (i < live ? -1 : 0));
 
 /** The fold of one value of a stage, while its loops are emitted. */
@@ -104,9 +110,9 @@ export class Accumulation {
   /** Each part's value by itself: the result of lanes that are outer indices. */
   finishParts(): readonly Local[] {
     const { v } = this;
-    if (this.sound.length === 0) return this.parts;
-    const nan = splatConstant(v, this.dtype, Number.NaN);
-    return this.parts.map((part, i) => v.select(this.sound[i], part, nan));
+    return this.sound.length === 0
+      ? this.parts
+      : this.parts.map((part, i) => sound(v, this.dtype, part, this.sound[i]));
   }
 
   /** All parts and lanes joined, each with the one half of them further on, in every lane: the result of lanes along the row. */

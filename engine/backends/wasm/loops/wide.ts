@@ -5,7 +5,7 @@ import { splatConstant } from "../vector/lanes.ts";
 import type { Local } from "../vector/vector.ts";
 import { Body } from "./body.ts";
 import type { Cursor, Slot } from "./cursor.ts";
-import { foldWay, soundStep } from "./fold.ts";
+import { foldWay, sound, soundStep } from "./fold.ts";
 import { type LaneLoop, overLanes, repeat } from "./loops.ts";
 import { laneAxis } from "./nest.ts";
 import type { Group, StagePlan } from "./plan.ts";
@@ -136,11 +136,10 @@ export class WideStage {
   /** NaN where one was met. */
   private finish(slot: Slot): void {
     const { v } = this.c;
-    for (const { dtype, register, sound } of this.folds) {
-      if (sound === undefined) continue;
+    for (const { dtype, register, sound: mask } of this.folds) {
+      if (mask === undefined) continue;
       const value = this.registers.read(register, slot);
-      const nan = splatConstant(v, dtype, Number.NaN);
-      this.registers.write(register, slot, v.select(this.registers.read(sound, slot), value, nan));
+      this.registers.write(register, slot, sound(v, dtype, value, this.registers.read(mask, slot)));
     }
   }
 }
