@@ -101,8 +101,8 @@ function orderOf(v: Vertex, accesses: readonly Access[]): Order {
   return { parts: across ? 1 : vectorsOf(v.dtype, line), line, row, step };
 }
 
-/** Lanes of four vectors, where a line has that many terms: as many sums as the machine can have under way. */
+/** Lanes of four vectors, where a line has that many terms: as many sums as the machine can have under way; else of one. */
 function vectorsOf(dtype: Vertex["dtype"], line: number): number {
   const width = dtype === "f64" ? 2 : 4;
-  return width * (line >= 4 * width ? 4 : line >= 2 * width ? 2 : 1);
+  return line >= 4 * width ? 4 * width : width;
 }

@@ -43,8 +43,11 @@ export function emitLoop(env: Env, kernel: LoopKernel, name: string): number {
 
 /** Accumulators that leave enough registers for the rest of a row's code. */
 const accumulators = 4;
-/** Sums of bodies up to this many machine instructions a vector take several vectors at a time. */
+/** Sums of bodies between so many machine instructions a vector take several vectors at a time. */
+const heavy = 40;
 const heaviest = 100;
+/** Lines of fewer terms are short. */
+const shortLine = 256;
 
 /** The largest power of two up to a number, 1 at least. */
 const powerOfTwo = (most: number): number => (most >= 4 ? 4 : most >= 2 ? 2 : 1);
@@ -231,9 +234,10 @@ class LoopEmitter {
     const last = nest.sides[laneAxis(nest)] - (pieces - 1) * piece;
     const { folds } = plan.stage;
     const sums = Math.max(0, ...folds.map(({ parts = 0 }) => parts / width));
-    // Light bodies gain up to 1.6 in the first cache levels. Heavy ones gain nothing, but where sums have accumulators
-    // anyway: several independent vectors hide their latencies.
-    const wanted = weight <= 10 || (sums > 1 && weight <= heaviest) ? 4 : weight <= 20 ? 2 : 1;
+    // Light bodies gain up to 1.6 in the first cache levels. Heavy ones gain nothing, but for sums: the heaviest, where
+    // several independent vectors hide latencies, and short lines, where several phases cost more than longer code.
+    const several = sums > 1 && weight <= heaviest && (weight > heavy || piece < shortLine);
+    const wanted = weight <= 10 || several ? 4 : weight <= 20 ? 2 : 1;
     // Accumulators in use stay in registers next to what is being computed.
     const held = Math.floor(accumulators / Math.max(1, folds.length));
     const unroll = powerOfTwo(Math.min(wanted, most, held, Math.floor(piece / width)));
