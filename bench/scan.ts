@@ -1,9 +1,12 @@
 // Scans next to elementwise work over the same bytes, next to the same written otherwise, and a GRU training step.
-// Run with `npx tsx bench/scan.ts [threads]`. Minima over interleaved repeats, milliseconds; the first call apart.
+// Run with `npx tsx bench/scan.ts [threads] [fma]`: `fma` asks for relaxed SIMD, as `npm run bench` does. Minima over
+// interleaved repeats, milliseconds; the first call apart.
 
 import { composedSelectiveScan } from "../engine/autograd/selective.ts";
 import * as S from "../engine/index.ts";
+import { selectiveCeilings } from "./selective-ceilings.ts";
 
+if (process.argv.includes("fma")) S.enableRelaxedSimd();
 const threads = Number(process.argv[2] ?? 1);
 S.setThreads(threads);
 
@@ -157,6 +160,11 @@ for (const [name, f] of Object.entries({ fused, composed, stepped })) {
     return null;
   });
   entries.push({ name: `its gradients: ${name}`, run: step, first: timed(step), best: 1e9 });
+}
+const sides = { batch: mamba.b, length: mamba.t, channels: mamba.d, states: mamba.n };
+const values = ssm.map((x) => Float32Array.from(x.dataSync()));
+for (const [name, run] of Object.entries(selectiveCeilings(sides, values))) {
+  entries.push({ name: `selectiveScan, 1 thread: ${name}`, run, first: timed(run), best: 1e9 });
 }
 
 for (const { run } of entries) for (let spent = 0; spent < 60; ) spent += timed(run);

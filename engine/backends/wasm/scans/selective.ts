@@ -25,7 +25,8 @@ export function emitSelective(env: Env, kernel: SelectiveKernel, name: string): 
 
 const [u, delta, a, b, c, h0, y, last, borders, lo, hi] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-class Forward extends SelectiveCode {
+/** The forward kernel; the benchmark of its ceilings leaves parts of a step out. */
+export class Forward extends SelectiveCode {
   emit(scratch: number): void {
     const { v, f, kernel } = this;
     const table = this.int(() => f.globalGet(scratch));
@@ -99,7 +100,7 @@ class Forward extends SelectiveCode {
     this.unpack(h, place(last, perChannel, perBlock), live);
   }
 
-  private step(
+  protected step(
     at: Record<"uAt" | "deltaAt" | "yAt" | "bAt" | "cAt" | "table", Local>,
     largest: Local,
     live: number,
