@@ -78,8 +78,10 @@ export const functions: Builders = {
     }),
   cumsum: unary((x) => sluice.cumsum(x)),
   linearRecurrence: differentiable(["a", "b"], (a, b) => sluice.linearRecurrence(a, b, 1)),
-  selectiveScan: (inputs) =>
-    pure(inputs, ({ u, delta, A, B, C, D }) => [sluice.selectiveScan(u, delta, A, B, C, { D }).y]),
+  selectiveScan: differentiable(
+    ["u", "delta", "A", "B", "C", "D"],
+    (u, delta, A, B, C, D) => sluice.selectiveScan(u, delta, A, B, C, { D }).y,
+  ),
   multiplyAdd: (inputs) => pure(inputs, ({ a, b }) => [a.mul(b).add(b)]),
   topk: (inputs, params) => pure(inputs, ({ x }) => [sluice.topk(x, numberOf(params, "k")).values]),
   argsort: (inputs) => {

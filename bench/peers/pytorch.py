@@ -74,13 +74,10 @@ def recurrence(a, b):
     return torch.stack(out, 1)
 
 
-def selective_scan(x, p):
-    def run():
-        decay = torch.exp(x["delta"].unsqueeze(-1) * x["A"])
-        drive = (x["delta"] * x["u"]).unsqueeze(-1) * x["B"].unsqueeze(2)
-        return (recurrence(decay, drive) * x["C"].unsqueeze(2)).sum(-1) + x["D"] * x["u"]
-
-    return Pure(run)
+def selective_scan(u, delta, A, B, C, D):
+    decay = torch.exp(delta.unsqueeze(-1) * A)
+    drive = (delta * u).unsqueeze(-1) * B.unsqueeze(2)
+    return (recurrence(decay, drive) * C.unsqueeze(2)).sum(-1) + D * u
 
 
 def matmul(x, p):
@@ -246,7 +243,7 @@ BUILDERS = {
     "multiplyAdd": lambda x, p: Pure(lambda: torch.addcmul(x["b"], x["a"], x["b"])),
     "cumsum": unary(lambda x: x.cumsum(0)),
     "linearRecurrence": differentiable(["a", "b"], recurrence),
-    "selectiveScan": selective_scan,
+    "selectiveScan": differentiable(["u", "delta", "A", "B", "C", "D"], selective_scan),
     "topk": lambda x, p: Pure(lambda: x["x"].topk(p["k"]).values),
     "argsort": argsort,
     "rfft": lambda x, p: Pure(lambda: torch.view_as_real(torch.fft.rfft(x["x"]))),
