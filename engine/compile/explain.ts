@@ -6,7 +6,8 @@ import { bytesOf } from "./plan.ts";
 export function explainProgram(program: Program): string {
   const lines = program.calls.flatMap((call, i) => describeAll(program, call, String(i).padStart(4)));
   const state = program.buffers.filter((b) => b.role === "state").reduce((sum, b) => sum + bytesOf(b), 0);
-  const total = program.buffers.filter((b) => b.role !== "state").reduce((sum, b) => sum + bytesOf(b), 0);
+  const { offsets } = program.arena;
+  const total = program.buffers.filter((_, i) => offsets[i] !== undefined).reduce((sum, b) => sum + bytesOf(b), 0);
   const summary =
     `${program.calls.length} kernel calls of ${program.kernels.length} kernels; ` +
     `arena ${program.arena.bytes} bytes for ${total} bytes of values; state ${state} bytes; ` +
@@ -40,7 +41,8 @@ function title(kernel: Kernel): string {
       return loopTitle(kernel);
     case "contract": {
       const work = [...kernel.batch, kernel.m, kernel.n, kernel.k].reduce((a, b) => a * b, 1);
-      return `contract[${[...kernel.batch, kernel.m, kernel.k, kernel.n].join("x")}] ${work} multiply-adds`;
+      const then = kernel.epilogue?.loops.map(({ loop }) => ` then ${loopTitle(loop)}`) ?? [];
+      return `contract[${[...kernel.batch, kernel.m, kernel.k, kernel.n].join("x")}] ${work} multiply-adds${then.join("")}`;
     }
     case "grouped": {
       const { over, groups, m, k, n } = kernel;

@@ -1,10 +1,12 @@
-// Graph -> program, in passes that are pure functions: simplify, legalize, cluster (fuse), lower, plan.
+// Graph -> program, in passes that are pure functions: simplify, legalize, cluster (fuse), lower, fuse into
+// products, plan.
 
 import type { Graph } from "../graph/graph.ts";
 import { isReduce } from "../graph/vocabulary.ts";
 import { selectiveGradients, selectiveResults, selectiveSizes } from "../primitives/index.ts";
 import { sizeOf } from "../shape.ts";
 import { type Cluster, type Clustering, cluster } from "./cluster.ts";
+import { fuseEpilogues } from "./epilogue.ts";
 import type { Buffer, Kernel, KernelCall, Program } from "./ir.ts";
 import { kernelKey } from "./key.ts";
 import { isOpaque, type Legal, legalize } from "./legalize.ts";
@@ -30,13 +32,15 @@ export interface CompileOptions {
   readonly plan?: boolean;
 }
 
-const everything: Target = { columnSums: true };
+const everything: Target = { columnSums: true, epilogue: () => true };
 
 /** Compiles a graph to a program of kernels. */
 export function compileGraph(graph: Graph, options: CompileOptions = {}): Program {
   const legal = legalize(trimScans(simplify(graph)));
-  const clustering = cluster(legal, options.fuse ?? true, options.target ?? everything);
-  const unplanned = new Assembly(graph, legal, clustering, options).assemble();
+  const { fuse = true, target = everything } = options;
+  const clustering = cluster(legal, fuse, target);
+  const assembled = new Assembly(graph, legal, clustering, options).assemble();
+  const unplanned = fuse ? fuseEpilogues(assembled, target) : assembled;
   return { ...unplanned, arena: planMemory(unplanned, options.plan ?? true) };
 }
 

@@ -120,7 +120,27 @@ export interface MatrixAccess {
   readonly cols?: readonly WalkAxis[];
 }
 
-/** C[b, m, n] = sum_k A[b, m, k] * B[b, k, n]; arguments are A, B, C in this order; C is contiguous. */
+/** A map that runs over what a product has made; argument i of the loop is argument `args[i]` of the product's kernel. */
+export interface EpilogueLoop {
+  readonly loop: LoopKernel;
+  readonly args: readonly number[];
+}
+
+/**
+ * Loops that run, in order, over the elements of C as they become final: a bias, an activation, a residual. Each is one
+ * row stage without folds whose index space is C, element by element in C's order, and reads C there and nowhere else,
+ * and nothing that another one writes. The last one may store to argument 2, over C, if nothing else wants C.
+ */
+export interface Epilogue {
+  readonly loops: readonly EpilogueLoop[];
+  /** Whether somebody else reads C afterwards. */
+  readonly kept: boolean;
+}
+
+/**
+ * C[b, m, n] = sum_k A[b, m, k] * B[b, k, n]; arguments are A, B, C in this order, then what the epilogue takes besides;
+ * C is contiguous.
+ */
 export interface ContractKernel {
   readonly kind: "contract";
   readonly dtype: "f32" | "f64";
@@ -131,6 +151,7 @@ export interface ContractKernel {
   readonly k: number;
   readonly a: MatrixAccess;
   readonly b: MatrixAccess;
+  readonly epilogue?: Epilogue;
   readonly args: readonly KernelArg[];
 }
 

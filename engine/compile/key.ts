@@ -1,6 +1,6 @@
 // Texts that are equal for equal pieces of the IR: how instructions and kernels that occur twice are found.
 
-import type { Instr, Kernel, LoopKernel, Stage } from "./ir.ts";
+import type { ContractKernel, Instr, Kernel, LoopKernel, Stage } from "./ir.ts";
 import type { Access } from "./view.ts";
 
 /** A text of its own for every number: minus zero too. */
@@ -42,5 +42,12 @@ function loopKey({ axes, outer, summed, lanes, args, registers, stages }: LoopKe
   return [`loop ${axes}|${outer}|${summed ?? 0}|${lanes}|${modes}|${registers}`, ...stages.map(stageKey)].join("\n");
 }
 
-export const kernelKey = (kernel: Kernel): string =>
-  kernel.kind === "loop" ? loopKey(kernel) : JSON.stringify(kernel);
+function contractKey({ epilogue, ...product }: ContractKernel): string {
+  const loops = epilogue?.loops.map(({ loop, args }) => `${args}\n${loopKey(loop)}`) ?? [];
+  return [JSON.stringify(product), epilogue?.kept, ...loops].join("\n");
+}
+
+export function kernelKey(kernel: Kernel): string {
+  if (kernel.kind === "loop") return loopKey(kernel);
+  return kernel.kind === "contract" ? contractKey(kernel) : JSON.stringify(kernel);
+}

@@ -1,6 +1,6 @@
 // Errors a compiler can make, planted in programs it has made: transformations of the IR and of the memory plan.
 
-import type { Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
+import type { EpilogueLoop, Instr, Kernel, LoopKernel, Program, Stage } from "../../engine/compile/ir.ts";
 import { overwritable } from "../../engine/compile/plan.ts";
 import type { View } from "../../engine/compile/view.ts";
 import { lifetimes } from "../support/oracle.ts";
@@ -23,8 +23,25 @@ const inKernel =
     return oneOf(options, pick);
   };
 
-const inLoop = (versions: (kernel: LoopKernel) => readonly LoopKernel[]): Plant =>
-  inKernel((kernel) => (kernel.kind === "loop" ? versions(kernel) : []));
+const inEpilogue = (versions: (loops: readonly EpilogueLoop[]) => readonly (readonly EpilogueLoop[])[]): Plant =>
+  inKernel((kernel) => {
+    if (kernel.kind !== "contract" || kernel.epilogue === undefined) return [];
+    const { kept, loops } = kernel.epilogue;
+    return versions(loops).map((made) => ({ ...kernel, epilogue: { kept, loops: made } }));
+  });
+
+/** Changes one loop, of its own or after a product. */
+const inLoop =
+  (versions: (kernel: LoopKernel) => readonly LoopKernel[]): Plant =>
+  (program, pick) => {
+    const alone = inKernel((kernel) => (kernel.kind === "loop" ? versions(kernel) : []));
+    const after = inEpilogue((loops) =>
+      loops.flatMap((each, i) => versions(each.loop).map((loop) => loops.with(i, { ...each, loop }))),
+    );
+    const half = Math.floor(pick / 2);
+    const [first, second] = pick % 2 === 0 ? [alone, after] : [after, alone];
+    return first(program, half) ?? second(program, half);
+  };
 
 /** Changes one stage of a loop. */
 const inStage = (versions: (stage: Stage, kernel: LoopKernel) => readonly Stage[]): Plant =>
@@ -158,6 +175,15 @@ export const plants: Readonly<Record<string, Plant>> = {
   ),
   "a product without its last terms": inKernel((kernel) =>
     kernel.kind === "contract" && kernel.k > 1 ? [{ ...kernel, k: kernel.k - 1 }] : [],
+  ),
+  "what follows a product done once more, as after each of several blocks of k": inEpilogue((loops) =>
+    loops.map((each, i) => loops.toSpliced(i, 0, each)),
+  ),
+  "what follows a product left out": inEpilogue((loops) => loops.map((_, i) => loops.toSpliced(i, 1))),
+  "what follows a product with the arguments of others": inEpilogue((loops) =>
+    loops.flatMap((each, i) =>
+      each.args.length > 2 ? [loops.with(i, { ...each, args: swapped(each.args, 1, 2) })] : [],
+    ),
   ),
   "every batch the first": inKernel((kernel) =>
     kernel.kind === "contract" && kernel.batch.length > 0

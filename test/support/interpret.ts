@@ -54,6 +54,12 @@ export function interpretKernel(kernel: Kernel, args: readonly Memory[]): void {
       return;
     case "contract":
       interpretContract(kernel, args);
+      for (const { loop, args: which } of kernel.epilogue?.loops ?? []) {
+        interpretLoop(
+          loop,
+          which.map((i) => args[i]),
+        );
+      }
       return;
     case "grouped":
       interpretGrouped(kernel, args);

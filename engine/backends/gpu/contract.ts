@@ -3,8 +3,8 @@
 
 import type { ContractKernel, GroupedKernel, MatrixAccess, WalkAxis } from "../../compile/ir.ts";
 import { contiguousStrides, sizeOf } from "../../shape.ts";
-import type { Product } from "./epilogue.ts";
 import { foldRows } from "./fold.ts";
+import type { Product } from "./stage.ts";
 import type { Steps } from "./steps.ts";
 import { affine, type Writer } from "./writer.ts";
 

@@ -1,58 +1,71 @@
-// Which products are computed where they are used: a bias, an activation, a residual in the kernel of the product itself.
+// Contractions with the loops that follow them: where it pays, a product is computed where the loop uses it, in one kernel.
 
-import type { Instr, KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
+import type { ContractKernel, EpilogueLoop } from "../../compile/ir.ts";
 import { isIdentityAccess } from "../../compile/view.ts";
-import type { Writer } from "./writer.ts";
+import { sizeOf } from "../../shape.ts";
+import { contraction, materialize, type TileStyle } from "./contract.ts";
+import { emitLoop, type KeyOf } from "./loop.ts";
+import type { Product } from "./stage.ts";
+import type { Steps } from "./steps.ts";
 
-/** A value that a kernel may compute instead of reading it. */
-export interface Product {
-  /** The element at a position. */
-  value(w: Writer, position: string): string;
-  /** Computing an element again costs as much as it did the first time. */
-  readonly costly: boolean;
+interface Options {
+  readonly maxArrays: number;
+  readonly tiles: TileStyle;
 }
 
-/** How loops use the product of a contraction. */
-export interface Epilogue {
-  /** Kernels that the loops become: one a result. */
-  readonly stores: number;
+/** Position of the product among the arguments. */
+const result = 2;
+
+/**
+ * Emits a contraction and its epilogue. `slots` are those of its arguments, of these lengths; what it writes replaces
+ * them. `keyIn` numbers the random keys of a loop whose arguments are these of the contraction's.
+ */
+export function emitContraction(
+  steps: Steps,
+  kernel: ContractKernel,
+  slots: (number | undefined)[],
+  lengths: readonly number[],
+  { maxArrays, tiles }: Options,
+  keyIn: (args: readonly number[]) => KeyOf,
+): void {
+  const product = contraction(steps, kernel, slots.slice(0, result) as number[], tiles);
+  const inline = typeof product !== "number" && mayInline(kernel, lengths, product, maxArrays) ? product : undefined;
+  slots[result] = inline === undefined ? materialize(steps, kernel, product) : undefined;
+  for (const { loop, args } of kernel.epilogue?.loops ?? []) {
+    const own = args.map((arg) => slots[arg]);
+    const stands = args.flatMap((arg, i): [number, Product][] =>
+      arg === result && loop.args[i].mode === "read" && inline !== undefined ? [[i, inline]] : [],
+    );
+    emitLoop(
+      steps,
+      loop,
+      own,
+      args.map((arg) => lengths[arg]),
+      keyIn(args),
+      new Map(stands),
+    );
+    args.forEach((arg, i) => {
+      if (loop.args[i].mode !== "read") slots[arg] = own[i];
+    });
+  }
 }
 
 /**
- * By the position of a contraction's call, where it is read by nothing but loops, element by element, each in its own
- * place, that have room for the operands beside their other arguments.
+ * Whether the loops may compute the product: nobody else wants it, they are one kernel if it is costly, each result has
+ * the product's order, and there is room for the operands beside the other arguments.
  */
-export function findEpilogues(program: Program, maxArrays: number): ReadonlyMap<number, Epilogue> {
-  const { calls, kernels, buffers, inputs, outputs, copies } = program;
-  const users: KernelCall[][] = buffers.map(() => []);
-  for (const call of calls) for (const buffer of new Set(call.args)) users[buffer].push(call);
-  const pinned = new Set([...inputs, ...outputs, ...copies.flat()]);
-  /** How many results a call has that reads a buffer in order, or undefined where it reads it otherwise. */
-  const storesOf = ({ kernel, args }: KernelCall, buffer: number): number | undefined => {
-    const loop = kernels[kernel];
-    const arg = args.indexOf(buffer);
-    if (loop.kind !== "loop" || loop.args[arg].mode !== "read" || !isElementwise(loop, arg)) return undefined;
-    const { stores } = loop.stages[0];
-    const others = loop.args.filter(({ mode }) => mode !== "write").length - 1;
-    const whole = stores.every((store) => buffers[args[store.arg]].length === buffers[buffer].length);
-    return whole && others + 2 <= maxArrays ? stores.length : undefined;
-  };
-  const found = new Map<number, Epilogue>();
-  calls.forEach((call, at) => {
-    const result = call.args[call.args.length - 1];
-    if (kernels[call.kernel].kind !== "contract" || pinned.has(result)) return;
-    const stores = users[result].slice(1).map((user) => storesOf(user, result));
-    if (stores.length === 0 || stores.includes(undefined)) return;
-    found.set(at, { stores: stores.reduce<number>((sum, count) => sum + (count as number), 0) });
-  });
-  return found;
-}
-
-/** One stage without folds whose stores, and whose only load of the argument, are in order. */
-function isElementwise({ stages }: LoopKernel, arg: number): boolean {
-  const [{ instrs, folds, keeps, stores }] = stages;
-  const uses = instrs.filter((instr) => (instr.op === "load" || instr.op === "gather") && instr.arg === arg);
-  if (stages.length > 1 || folds.length + keeps.length > 0 || uses.length !== 1) return false;
-  const inOrder = (instr: Instr): boolean => instr.op === "load" && isIdentityAccess(instr.access);
-  return uses.every(inOrder) && stores.every(({ access, add }) => add === undefined && isIdentityAccess(access));
+function mayInline(
+  { epilogue, batch, m, n }: ContractKernel,
+  lengths: readonly number[],
+  { costly }: Product,
+  maxArrays: number,
+): boolean {
+  if (epilogue === undefined || epilogue.kept) return false;
+  const kernels = epilogue.loops.reduce((sum, { loop }) => sum + loop.stages[0].stores.length, 0);
+  const inOrder = ({ loop, args }: EpilogueLoop): boolean =>
+    loop.stages[0].stores.every(
+      ({ arg, access }) => isIdentityAccess(access) && lengths[args[arg]] === sizeOf(batch) * m * n,
+    );
+  const others = ({ loop }: EpilogueLoop): number => loop.args.filter(({ mode }) => mode !== "write").length - 1;
+  return !(costly && kernels > 1) && epilogue.loops.every((each) => inOrder(each) && others(each) + 2 <= maxArrays);
 }

@@ -1,7 +1,7 @@
 // The part of a program that is computed on the host: random keys and whatever makes them. Keys need all 32 bits of
 // their words, which the device's floats don't have, and are a handful of numbers.
 
-import type { Instr, LoopKernel, Program, Stage } from "../../compile/ir.ts";
+import type { EpilogueLoop, Instr, Kernel, LoopKernel, Program, Stage } from "../../compile/ir.ts";
 import { locate } from "../../compile/view.ts";
 import { type HostArray, hostArray, roundTo } from "../../dtype.ts";
 import { SluiceError } from "../../errors.ts";
@@ -20,8 +20,8 @@ export function hostPart(program: Program): HostPart {
   const buffers = new Set<number>();
   const calls = new Set<number>();
   for (const { kernel, args } of program.calls) {
-    const loop = program.kernels[kernel];
-    if (loop.kind === "loop") for (const arg of keyArguments(loop)) buffers.add(args[arg]);
+    for (const { loop, args: which } of loopsOf(program.kernels[kernel]))
+      for (const arg of keyArguments(loop)) buffers.add(args[which[arg]]);
   }
   for (let before = -1; before !== buffers.size + calls.size; ) {
     before = buffers.size + calls.size;
@@ -36,6 +36,12 @@ export function hostPart(program: Program): HostPart {
     for (const [from, to] of program.copies) if (buffers.has(to)) buffers.add(from);
   }
   return { buffers, calls };
+}
+
+/** The loops of a kernel, and which of its arguments are theirs. */
+function loopsOf(kernel: Kernel): readonly EpilogueLoop[] {
+  if (kernel.kind === "loop") return [{ loop: kernel, args: kernel.args.map((_, i) => i) }];
+  return kernel.kind === "contract" ? (kernel.epilogue?.loops ?? []) : [];
 }
 
 /** Arguments that the words of random keys are loaded from. */

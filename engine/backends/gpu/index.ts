@@ -39,7 +39,7 @@ export function onDevice(device: Device): GpuBackend {
     residents.add(ref);
     swept.register(storage, ref);
   };
-  const target = { columnSums: false };
+  const target = { columnSums: false, epilogue: () => true };
   const known = new WeakSet<Storage>();
   const instantiate = (program: Program): GpuExecutable =>
     new GpuExecutable(queue, planProgram(program, { maxArrays: device.maxArrays, tiles: device.tiles }), resident);

@@ -3,8 +3,8 @@
 import type { KernelCall, LoopKernel, Program } from "../../compile/ir.ts";
 import { DTypeError, SluiceError } from "../../errors.ts";
 import { type Check, checksOf } from "./checks.ts";
-import { contraction, emitGrouped, materialize, type TileStyle } from "./contract.ts";
-import { type Epilogue, findEpilogues, type Product } from "./epilogue.ts";
+import { emitGrouped, type TileStyle } from "./contract.ts";
+import { emitContraction } from "./epilogue.ts";
 import { type HostPart, hostPart } from "./host.ts";
 import { emitScatter, emitSort } from "./indexed.ts";
 import { emitLoop, type KeyOf, type KeySource } from "./loop.ts";
@@ -59,6 +59,9 @@ export function planProgram(program: Program, options: PlanOptions): Plan {
   return new Planner(program, options).plan();
 }
 
+/** Numbers the keys of a loop with these arguments. */
+type KeyIn = (args: readonly number[]) => KeyOf;
+
 class Planner {
   readonly #program: Program;
   readonly #options: PlanOptions;
@@ -68,9 +71,6 @@ class Planner {
   readonly #hostCalls: KernelCall[] = [];
   readonly #uploads: HostUpload[] = [];
   readonly #keys: PlannedKey[] = [];
-  readonly #epilogues: ReadonlyMap<number, Epilogue>;
-  /** Buffers that are computed where they are read. */
-  readonly #products = new Map<number, Product>();
 
   constructor(program: Program, options: PlanOptions) {
     this.#program = program;
@@ -78,7 +78,6 @@ class Planner {
     this.#steps = new Steps(options.maxArrays);
     this.#slots = program.buffers.map(() => undefined);
     this.#host = hostPart(program);
-    this.#epilogues = findEpilogues(program, options.maxArrays);
   }
 
   plan(): Plan {
@@ -91,7 +90,7 @@ class Planner {
     });
     program.calls.forEach((call, at) => {
       if (this.#host.calls.has(at)) this.#hostCalls.push(call);
-      else this.#call(call, this.#epilogues.get(at));
+      else this.#call(call);
     });
     // All are read before any is written.
     const copied = program.copies.map(([from]) => this.#slots[from]);
@@ -128,43 +127,31 @@ class Planner {
     return this.#program.buffers[buffer].dtype === "i32" ? this.#steps.as(slot, anyWhole) : slot;
   }
 
-  #call(call: KernelCall, epilogue: Epilogue | undefined): void {
+  #call(call: KernelCall): void {
     const { kernels } = this.#program;
-    const kernel = kernels[call.kernel];
-    if (epilogue !== undefined && kernel.kind === "contract") {
-      const operands = call.args.slice(0, -1).map((buffer) => this.#read(buffer, "read") as number);
-      const product = contraction(this.#steps, kernel, operands, this.#options.tiles);
-      const result = call.args[call.args.length - 1];
-      if (typeof product !== "number" && !(product.costly && epilogue.stores > 1)) this.#products.set(result, product);
-      else this.#slots[result] = materialize(this.#steps, kernel, product);
-      return;
-    }
     const slots = call.args.map((buffer, i) => this.#read(buffer, kernels[call.kernel].args[i].mode));
-    this.#emit(this.#program, call, slots, (source) => this.#key(source, call));
+    this.#emit(this.#program, call, slots, (args) => (source) => this.#key(source, args));
     call.args.forEach((buffer, i) => {
       if (kernels[call.kernel].args[i].mode !== "read") this.#slots[buffer] = slots[i];
     });
   }
 
   /** Emits a call's kernel; the slots of what it writes replace those of its arguments. */
-  #emit(program: Program, call: KernelCall, slots: (number | undefined)[], keyOf: KeyOf): void {
+  #emit(program: Program, call: KernelCall, slots: (number | undefined)[], keyIn: KeyIn): void {
     const kernel = program.kernels[call.kernel];
+    const lengths = call.args.map((buffer) => program.buffers[buffer].length);
     const operands = slots.slice(0, -1) as number[];
     const write = (slot: number): void => {
       slots[slots.length - 1] = slot;
     };
     switch (kernel.kind) {
-      case "loop": {
-        const lengths = call.args.map((buffer) => program.buffers[buffer].length);
-        const products = call.args.flatMap((buffer, arg): [number, Product][] => {
-          const product = program === this.#program ? this.#products.get(buffer) : undefined;
-          return product === undefined ? [] : [[arg, product]];
-        });
-        emitLoop(this.#steps, kernel, slots, lengths, keyOf, new Map(products));
+      case "loop":
+        emitLoop(this.#steps, kernel, slots, lengths, keyIn(call.args));
         break;
-      }
       case "contract":
-        write(materialize(this.#steps, kernel, contraction(this.#steps, kernel, operands, this.#options.tiles)));
+        emitContraction(this.#steps, kernel, slots, lengths, this.#options, (args) =>
+          keyIn(args.map((arg) => call.args[arg])),
+        );
         break;
       case "grouped":
         write(emitGrouped(this.#steps, kernel, operands));
@@ -205,7 +192,7 @@ class Planner {
     return slot;
   }
 
-  #key(source: KeySource, { args }: KernelCall): number {
+  #key(source: KeySource, args: readonly number[]): number {
     const { stage, words } = source;
     const known = this.#keys.findIndex(
       (key) => key.stage === stage && key.args === args && key.words.join() === words.join(),
@@ -214,7 +201,7 @@ class Planner {
   }
 }
 
-const refuseKey: KeyOf = () => {
+const refuseKey: KeyIn = () => () => {
   throw new SluiceError(
     "gpu",
     "random numbers inside a scan's step are not supported; draw them before, as a sequence",

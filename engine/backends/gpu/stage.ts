@@ -4,12 +4,19 @@ import type { Instr, Stage } from "../../compile/ir.ts";
 import type { Access } from "../../compile/view.ts";
 import { type DType, isFloat } from "../../dtype.ts";
 import { flatOver, locate, positionRange, readAt } from "./address.ts";
-import type { Product } from "./epilogue.ts";
 import { applyWhole } from "./integer.ts";
 import { applyFn } from "./scalar.ts";
 import type { Steps } from "./steps.ts";
 import { assign, fits, float, literal, toFloat, union, type Value, variable, whole, wrapped } from "./value.ts";
 import type { Writer } from "./writer.ts";
+
+/** A value that a kernel may compute instead of reading it. */
+export interface Product {
+  /** The element at a position. */
+  value(w: Writer, position: string): string;
+  /** Computing an element again costs as much as it did the first time. */
+  readonly costly: boolean;
+}
 
 /** A register: folded into a slot, or computed by a point stage. */
 export type Register = { readonly slot: number } | { readonly stage: Stage; readonly value: number };

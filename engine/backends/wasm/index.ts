@@ -1,15 +1,19 @@
 // The default backend: programs as WebAssembly SIMD, generated at run time, in one memory.
 
-import { compileGraph, explainProgram } from "../../compile/index.ts";
+import { compileGraph, explainProgram, type Target } from "../../compile/index.ts";
 import type { Program } from "../../compile/ir.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Storage } from "../../graph/storage.ts";
 import type { Backend, Executable } from "../backend.ts";
+import { takesEpilogue } from "./gemm/epilogue.ts";
 import { blockOf, HeapBlock, hostValues, makeResident } from "./memory/block.ts";
 import { Heap } from "./memory/heap.ts";
 import { type Instance, instantiate } from "./program.ts";
 import { Runner } from "./threads/runner.ts";
+
+/** What the compiler may ask of this backend's kernels. */
+export const wasmTarget: Target = { columnSums: true, epilogue: takesEpilogue };
 
 /** A backend with a memory of its own. */
 export function wasmBackend(): Backend {
@@ -23,7 +27,7 @@ export function wasmBackend(): Backend {
     set threads(threads) {
       runner.threads = threads;
     },
-    prepare: (graph: Graph) => new WasmExecutable(runner, compileGraph(graph)),
+    prepare: (graph: Graph) => new WasmExecutable(runner, compileGraph(graph, { target: wasmTarget })),
   };
 }
 

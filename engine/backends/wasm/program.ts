@@ -1,12 +1,13 @@
 // A program as one module: a function per distinct kernel, and a generated `run` that calls them in order with
 // addresses worked out now. Nothing is decided when it runs.
 
-import type { Kernel, Program, RepeatKernel } from "../../compile/ir.ts";
+import type { ContractKernel, Kernel, Program, RepeatKernel } from "../../compile/ir.ts";
 import { offsetError } from "../../primitives/grouped.ts";
 import { indexError } from "../../primitives/indexing.ts";
 import type { FunctionBuilder } from "./assembler/asm.ts";
 import { checksOf } from "./checks.ts";
 import { Driver, type EmittedKernel } from "./driver.ts";
+import { finishOf } from "./gemm/epilogue.ts";
 import { emitGemm, gemmScratchBytes, gemmUnits } from "./gemm/gemm.ts";
 import { emitGroupedKernel, groupedScratchBytes, groupedUnits } from "./gemm/grouped.ts";
 import { emitScatter, scatterUnits } from "./indexed/scatter.ts";
@@ -106,6 +107,9 @@ function checkErrors(heap: Heap, failures: readonly Failure[]): void {
 
 const product = (sides: readonly number[]): number => sides.reduce((n, side) => n * side, 1);
 
+const epilogueWork = ({ epilogue }: ContractKernel): number =>
+  (epilogue?.loops ?? []).reduce((work, { loop }) => work + loopWork(loop), 0);
+
 /** Emits kernels, those of bodies too. */
 class KernelEmitter {
   private emitted = 0;
@@ -146,9 +150,9 @@ function emitKernel(
       const scratch = (f: FunctionBuilder) => f.globalGet(env.scratchGlobal);
       env.needScratch(gemmScratchBytes(kernel, env));
       return {
-        index: emitGemm(env.module, kernel, { fma: env.fma, scratch }),
+        index: emitGemm(env.module, kernel, { fma: env.fma, scratch, finish: finishOf(env, kernel, name) }),
         units: gemmUnits(kernel, env),
-        work: (product(kernel.batch) * kernel.m * kernel.n * kernel.k) / 8,
+        work: (product(kernel.batch) * kernel.m * kernel.n * kernel.k) / 8 + epilogueWork(kernel),
       };
     }
     case "grouped": {

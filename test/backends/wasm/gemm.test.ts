@@ -137,7 +137,7 @@ for (const fma of [false, true])
         const problem = problemOf({ ...which, dtype: "f32", batch: which.batch.slice(0, 1) });
         for (const plan of [planGemm(problem.kernel, fma), ...plansOf(problem.kernel, fma)]) {
           const plainResult = run(problem, { fma, plan }).c;
-          const { c } = run(problem, { fma, plan, finish: addOne(plan.n) });
+          const { c } = run(problem, { fma, plan, finish: { args: 3, emit: addOne(plan.n) } });
           expect(c).toEqual(plainResult.map((value) => value + 1));
         }
       });

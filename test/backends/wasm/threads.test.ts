@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { WasmExecutable } from "../../../engine/backends/wasm/index.ts";
+import { WasmExecutable, wasmTarget } from "../../../engine/backends/wasm/index.ts";
 import { Heap } from "../../../engine/backends/wasm/memory/heap.ts";
 import { Runner } from "../../../engine/backends/wasm/threads/runner.ts";
 import { compileGraph } from "../../../engine/compile/index.ts";
@@ -32,7 +32,7 @@ afterAll(() => {
 
 function run(r: Runner, outputs: readonly Node[], fuse = true): HostArray[] {
   const graph = cutGraph(outputs);
-  const executable = new WasmExecutable(r, compileGraph(graph, { fuse }));
+  const executable = new WasmExecutable(r, compileGraph(graph, { fuse, target: wasmTarget }));
   const storages = outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
   executable.run(inputStorages(graph), storages);
   executable.release();
@@ -72,7 +72,7 @@ describe("threads", () => {
         for (const r of several) {
           // A worker must have loaded a program before it can take part: give it the time.
           const graph = cutGraph(nodesOf(recipe));
-          const executable = new WasmExecutable(r, compileGraph(graph));
+          const executable = new WasmExecutable(r, compileGraph(graph, { target: wasmTarget }));
           for (let i = 0; i < 3; i++) {
             const storages = graph.outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
             executable.run(inputStorages(graph), storages);

@@ -16,7 +16,13 @@ export interface GemmEnv {
   /** Pushes the address (16-byte aligned) of this thread's scratch memory of at least `gemmScratchBytes`. */
   readonly scratch: (f: FunctionBuilder) => void;
   /** Emits code for a finished block of C, while it is still in the cache: where a bias or an activation is fused. */
-  readonly finish?: (f: FunctionBuilder, block: FinishedBlock) => void;
+  readonly finish?: Finish;
+}
+
+export interface Finish {
+  /** How many arguments the product takes in all: A, B, C and what only this code needs. */
+  readonly args: number;
+  readonly emit: (f: FunctionBuilder, block: FinishedBlock) => void;
 }
 
 /** A block of one batch element of C, which starts at address `c`, numbered as the plan numbers rows and columns. */
@@ -24,6 +30,10 @@ export interface FinishedBlock {
   readonly c: Value;
   readonly rows: Range;
   readonly cols: Range;
+  /** Rows of C before this element's. */
+  readonly before: Value;
+  /** The product's arguments. */
+  readonly args: readonly Value[];
 }
 
 /** Bytes of scratch memory for a block of packed B, at its start, for a block of packed A, and for tables, behind it. */
@@ -35,7 +45,8 @@ export function scratchBytes(plan: Plan): { readonly b: number; readonly a: numb
 
 /**
  * Index of the function (a, b, c, rowFrom, rowTo, colFrom, colTo, k) that computes this range of C from the addresses
- * of one batch element. The plan's k is the largest that `k` may be; the dot path takes the plan's.
+ * of one batch element. The plan's k is the largest that `k` may be; the dot path takes the plan's. Where blocks are
+ * finished, the rows before the element and the product's arguments follow.
  * `edgeRows` are the numbers of rows that may be left after whole tiles: by default, what the plan's m leaves.
  */
 export function emitRange(
@@ -45,9 +56,13 @@ export function emitRange(
   edgeRows: readonly number[] = leftOver(plan.m, plan.rows),
 ): number {
   const emit = plan.direct !== undefined ? emitDirect : plan.path === "dot" ? emitDots : emitTiles;
-  return module.func("gemm_range", new Array(8).fill("i32"), [], (f) => {
-    const [a, b, c, rowFrom, rowTo, colFrom, colTo, k] = Array.from({ length: 8 }, (_, i) => local(i));
-    const task: Task = { plan, env, a, b, c, k, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows };
+  const params = env.finish === undefined ? 8 : 9 + env.finish.args;
+  return module.func("gemm_range", new Array(params).fill("i32"), [], (f) => {
+    const [a, b, c, rowFrom, rowTo, colFrom, colTo, k, before, ...args] = Array.from({ length: params }, (_, i) =>
+      local(i),
+    );
+    const finish = (rows: Range, cols: Range): void => env.finish?.emit(f, { c, rows, cols, before, args });
+    const task: Task = { plan, env, a, b, c, k, rows: [rowFrom, rowTo], cols: [colFrom, colTo], edgeRows, finish };
     emit(module, f, task);
   });
 }
@@ -62,6 +77,7 @@ interface Task {
   readonly rows: Range;
   readonly cols: Range;
   readonly edgeRows: readonly number[];
+  readonly finish: (rows: Range, cols: Range) => void;
 }
 
 const leftOver = (side: number, step: number): readonly number[] => (side % step === 0 ? [] : [side % step]);
@@ -124,9 +140,8 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
           });
         });
         if (env.finish !== undefined) {
-          const block = { c, rows: [rowFrom, rowTo], cols: [colFrom, colTo] } as const;
           push(push(f, kTo), k).op("i32.eq");
-          f.if(() => env.finish?.(f, block));
+          f.if(() => task.finish([rowFrom, rowTo], [colFrom, colTo]));
         }
       });
     }),
@@ -137,7 +152,7 @@ function emitTiles(module: ModuleBuilder, f: FunctionBuilder, task: Task): void 
 function emitDirect(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
   task.env.scratch(f);
   emitDirectRange(module, f, task.plan, { ...task, tables: keep(f) });
-  task.env.finish?.(f, { c: task.c, rows: task.rows, cols: task.cols });
+  task.finish(task.rows, task.cols);
 }
 
 function emitDots(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
@@ -152,7 +167,7 @@ function emitDots(module: ModuleBuilder, f: FunctionBuilder, task: Task): void {
       f.call(dotKernel(module, { dtype: plan.dtype, fma: plan.fma, rows: height, cols: across, tail: k % width }));
     });
   });
-  task.env.finish?.(f, { c, rows: task.rows, cols: task.cols });
+  task.finish(task.rows, task.cols);
 }
 
 function pushAll(f: FunctionBuilder, ...values: readonly Value[]): void {

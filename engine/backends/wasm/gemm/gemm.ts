@@ -8,7 +8,7 @@ import { type Plan, planGemm } from "./plan.ts";
 import { keep, least, local, minus, push, sum, type Value } from "./ranges.ts";
 import { fillPlanTables } from "./strips.ts";
 
-export type { FinishedBlock, GemmEnv } from "./drive.ts";
+export type { Finish, FinishedBlock, GemmEnv } from "./drive.ts";
 
 type Target = Pick<GemmEnv, "fma">;
 
@@ -23,7 +23,8 @@ export function gemmScratchBytes(kernel: ContractKernel, target: Target): number
 
 /**
  * Index of the function (a, b, c, lo, hi) that computes units [lo, hi) of the product: addresses in bytes, C written
- * and nothing else. Any split of the units among calls and threads gives the same bits.
+ * and nothing else. Any split of the units among calls and threads gives the same bits. Where blocks are finished, all
+ * arguments that this takes stand before lo.
  */
 export const emitGemm = (module: ModuleBuilder, kernel: ContractKernel, env: GemmEnv): number =>
   emitPlan(module, planGemm(kernel, env.fma), env);
@@ -35,8 +36,11 @@ export function emitPlan(module: ModuleBuilder, plan: Plan, env: GemmEnv): numbe
   const range = emitRange(module, plan, env);
   const { m, n, k, split, unit, unitsPerBatch } = plan;
   const side = split === "rows" ? m : n;
-  return module.func("gemm", new Array(5).fill("i32"), [], (f) => {
-    const [x, y, c, lo, hi] = Array.from({ length: 5 }, (_, i) => local(i));
+  const count = env.finish?.args ?? 3;
+  return module.func("gemm", new Array(count + 2).fill("i32"), [], (f) => {
+    const args = Array.from({ length: count }, (_, i) => local(i));
+    const [x, y, c] = args;
+    const [lo, hi] = [local(count), local(count + 1)];
     const operands = plan.swapped ? [y, x, c] : [x, y, c];
     const { a, b, tables } = scratchBytes(plan);
     if (tables > 0) {
@@ -55,8 +59,10 @@ export function emitPlan(module: ModuleBuilder, plan: Plan, env: GemmEnv): numbe
         const to = least(f, side, sum(f, 0, [minus(f, last, first), unit]));
         for (const address of elementAddresses(f, plan, element, operands)) push(f, address);
         for (const end of split === "rows" ? [from, to, 0, n] : [0, m, from, to]) push(f, end);
-        f.i32(k).call(range);
-        push(f, last).set(3).br(0);
+        f.i32(k);
+        if (env.finish !== undefined) for (const value of [sum(f, 0, [element, m]), ...args]) push(f, value);
+        f.call(range);
+        push(f, last).set(count).br(0);
       }),
     );
   });

@@ -32,9 +32,11 @@ export function loopWork({ axes, outer, stages }: LoopKernel): number {
 }
 
 /** Index of the kernel's function in the module. */
-export function emitLoop(env: Env, kernel: LoopKernel, name: string): number {
-  const nest = nestOf(kernel);
-  const params = [...kernel.args.map(() => "i32" as const), "i32" as const, "i32" as const];
+export const emitLoop = (env: Env, kernel: LoopKernel, name: string): number => emitNest(env, nestOf(kernel), name);
+
+/** As `emitLoop`, for a nest that is given. */
+export function emitNest(env: Env, nest: Nest, name: string): number {
+  const params = [...nest.kernel.args.map(() => "i32" as const), "i32" as const, "i32" as const];
   return env.module.func(name, params, [], (f) => {
     if (unitCount(nest) === 0) return;
     new LoopEmitter(new Vector(f, env), nest).emit();

@@ -181,13 +181,26 @@ function acrossSites(stages: readonly Stage[], space: Space, width: Width): Set<
   return across;
 }
 
-export function nestOf(kernel: LoopKernel): Nest {
+function sitesOf({ stages, axes }: LoopKernel): Map<Access, Site> {
   const sites = new Map<Access, Site>();
-  for (const stage of kernel.stages) {
+  for (const stage of stages) {
     for (const part of [...stage.instrs, ...stage.stores]) {
-      if ("access" in part) sites.set(part.access, site(part.access, kernel.axes));
+      if ("access" in part) sites.set(part.access, site(part.access, axes));
     }
   }
+  return sites;
+}
+
+/** A map whose rows are its last axis as it is, each a unit. */
+export function rowsNest(kernel: LoopKernel): Nest {
+  const sides = kernel.axes;
+  const piece = sides[sides.length - 1];
+  const shape = { sides, outer: sides.length - 1, mode: "row", across: new Set<Site>(), block: 1 } as const;
+  return { ...shape, kernel, sites: sitesOf(kernel), width: touchesF64(kernel) ? 2 : 4, piece, pieces: 1 };
+}
+
+export function nestOf(kernel: LoopKernel): Nest {
+  const sites = sitesOf(kernel);
   const folds = kernel.stages.flatMap((stage) => stage.folds);
   const parts = Math.max(1, ...folds.map((fold) => fold.parts ?? 1));
   const space: Space = { sides: [...kernel.axes], outer: kernel.outer, sites, parts };
