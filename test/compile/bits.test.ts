@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { WasmExecutable } from "../../engine/backends/wasm/index.ts";
+import { WasmExecutable, wasmTarget } from "../../engine/backends/wasm/index.ts";
 import { Heap } from "../../engine/backends/wasm/memory/heap.ts";
 import { Runner } from "../../engine/backends/wasm/threads/runner.ts";
 import { compileGraph } from "../../engine/compile/index.ts";
@@ -33,7 +33,7 @@ function bits(graph: Graph, program: Compiled, inputs: readonly Storage[]): stri
 function both(outputs: readonly Node[], inputs?: (storage: Storage, i: number) => Storage, plant = same) {
   const graph = cutGraph(outputs);
   const storages = inputStorages(graph).map((storage, i) => inputs?.(storage, i) ?? storage);
-  const fused = bits(graph, plant(compileGraph(graph)), storages);
+  const fused = bits(graph, plant(compileGraph(graph, { target: wasmTarget })), storages);
   return { fused, unfused: bits(graph, compileGraph(graph, { fuse: false }), storages) };
 }
 

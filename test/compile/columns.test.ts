@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { referenceBackend } from "../../engine/backends/reference/index.ts";
-import { WasmExecutable } from "../../engine/backends/wasm/index.ts";
+import { WasmExecutable, wasmTarget } from "../../engine/backends/wasm/index.ts";
 import { Heap } from "../../engine/backends/wasm/memory/heap.ts";
 import { Runner } from "../../engine/backends/wasm/threads/runner.ts";
 import { compileGraph } from "../../engine/compile/index.ts";
@@ -74,7 +74,7 @@ test("fused or not, interpreted or generated, the sums are those of the graph, t
       const storages = graph.outputs.map((node) => new Storage(node.dtype, sizeOf(node.shape)));
       referenceBackend().prepare(graph).run(inputStorages(graph), storages);
       const expected = storages.map(({ host }) => Array.from(host ?? []));
-      const fused = compileGraph(graph);
+      const fused = compileGraph(graph, { target: wasmTarget });
       found += adds(fused);
       const inputs = inputStorages(graph).map(({ host }) => Float64Array.from(host ?? []));
       // Whole numbers: no order of addition rounds.
@@ -82,7 +82,7 @@ test("fused or not, interpreted or generated, the sums are those of the graph, t
       const bits = onWasm(one, graph, fused);
       expect(bits).toEqual(expected.map((values) => values.map((v) => (Object.is(v, -0) ? "-0" : String(v))).join()));
       expect(onWasm(one, graph, compileGraph(graph, { fuse: false }))).toEqual(bits);
-      const apart = compileGraph(graph, { target: { columnSums: false, epilogue: () => true } });
+      const apart = compileGraph(graph, { target: { ...wasmTarget, columnSums: false } });
       expect(adds(apart)).toBe(0);
       expect(onWasm(one, graph, apart)).toEqual(bits);
     }),
@@ -97,7 +97,7 @@ test("threads share the parts and get the same bits where additions round", asyn
   const x = leaf("f32", [160, 48], 3);
   const y = build.sub(build.exp(x), build.unreduce(build.max(x, [1]), x.shape, [1]));
   const graph = cutGraph([y, build.sum(y, [0]), build.sum(x, [0])]);
-  const program = compileGraph(graph);
+  const program = compileGraph(graph, { target: wasmTarget });
   expect(adds(program)).toBe(2);
   const expected = onWasm(one, graph, program);
   const executable = new WasmExecutable(several, program);

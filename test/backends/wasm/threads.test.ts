@@ -98,7 +98,7 @@ describe("threads", () => {
           const outputs = [build.apply("contract", [a, b], {})];
           const expected = run(one, outputs).map(bits);
           const graph = cutGraph(outputs);
-          const executable = new WasmExecutable(r, compileGraph(graph));
+          const executable = new WasmExecutable(r, compileGraph(graph, { target: wasmTarget }));
           const inputs = inputStorages(graph);
           for (let i = 0; i < 3; i++) {
             // Long enough a pause for the workers to start, to load the program, and to fall asleep.
