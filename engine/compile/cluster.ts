@@ -1,15 +1,16 @@
 // Fusion: groups vertices into clusters, each of which becomes one kernel. Greedy, producers into consumers, as long as
 // every value is met where it is made (the same element, or the own row) and no cycle between kernels appears.
 
-import { isElementwise, isReduce } from "../graph/vocabulary.ts";
+import { isReduce } from "../graph/vocabulary.ts";
 import { sizeOf } from "../shape.ts";
 import { columnsOf, domainOf, isColumnSum, rowDomain } from "./columns.ts";
-import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow } from "./domain.ts";
+import { type Domain, joinDomains, keptSize, mapDomain, readsItself, readsOwnRow, refine } from "./domain.ts";
+import { findInline } from "./inline.ts";
 import { isOpaque, type Legal } from "./legalize.ts";
-import { type Dependency, type Reads, readsOf, readsWhole } from "./reads.ts";
+import { type Dependency, type Reads, readsOf } from "./reads.ts";
 import { findOrders, keepsOrder, type Order } from "./rounding.ts";
 import type { Target } from "./target.ts";
-import { isMove, movedFrom, type Vertex } from "./vertex.ts";
+import { isMove, type Vertex } from "./vertex.ts";
 
 export interface Cluster {
   readonly members: Vertex[];
@@ -36,67 +37,11 @@ export function levelOf(vertex: Vertex, domain: Domain): "full" | "kept" | "colu
 }
 
 export function cluster(legal: Legal, fuse: boolean, target: Target): Clustering {
-  const inline = new Set<Vertex>();
+  const inline = findInline(legal, fuse);
   const state = new Fusion(legal, inline, target);
-  const uses = findUses(legal);
-  for (const vertex of legal.order) {
-    if (isMove(vertex)) continue;
-    if (isInline(vertex, uses, fuse)) inline.add(vertex);
-    else state.add(vertex, fuse);
-  }
+  for (const vertex of legal.order) if (!isMove(vertex) && !inline.has(vertex)) state.add(vertex, fuse);
   if (fuse) state.joinColumnSums();
   return state.result();
-}
-
-interface Uses {
-  readonly count: ReadonlyMap<Vertex, number>;
-  /** Read by position, or a result: it must be in memory. */
-  readonly whole: ReadonlySet<Vertex>;
-}
-
-function findUses({ order, outputs }: Legal): Uses {
-  const count = new Map<Vertex, number>();
-  const whole = new Set<Vertex>();
-  for (const vertex of order) {
-    vertex.inputs.forEach((input, i) => {
-      count.set(input, (count.get(input) ?? 0) + 1);
-      if (readsWhole(vertex, i)) whole.add(movedFrom(input));
-    });
-  }
-  for (const output of outputs) whole.add(movedFrom(output));
-  return { count, whole };
-}
-
-const cheap: ReadonlySet<string> = new Set([
-  "neg",
-  "abs",
-  "add",
-  "sub",
-  "mul",
-  "less",
-  "lessEqual",
-  "equal",
-  "notEqual",
-  "logicalNot",
-  "logicalAnd",
-  "logicalOr",
-  "where",
-  "cast",
-]);
-
-/**
- * Constants always; and a cheap function of one value that is in memory anyway (a mask, a scaled copy), when several
- * would use it: computing it again costs no more than reading it.
- */
-function isInline(vertex: Vertex, uses: Uses, fuse: boolean): boolean {
-  if (vertex.op === "full" || vertex.op === "iota") return true;
-  if (!fuse || !cheap.has(vertex.op) || uses.whole.has(vertex) || (uses.count.get(vertex) ?? 0) < 2) return false;
-  const sources = new Set<Vertex>();
-  for (const input of vertex.inputs) {
-    const base = movedFrom(input);
-    if (base.op !== "full" && base.op !== "iota") sources.add(base);
-  }
-  return sources.size === 1 && [...sources].every((source) => source.op === "data" || source.op === "contract");
 }
 
 class Fusion {
@@ -204,6 +149,7 @@ class Fusion {
     // Column sums need lanes along the row.
     if (columns.some((v) => this.#orders.get(v)?.parts !== 1) || (columns.length > 0 && orders.some(acrossRows)))
       return false;
+    if (!storable(members, orders, domain)) return false;
     if (orders.every(acrossRows)) return true;
     if (orders.some(acrossRows)) return false;
     const sides = new Set(orders.map(({ line }) => line));
@@ -284,6 +230,14 @@ class Fusion {
   }
 }
 
+/** Whether parts of concatenations are stored in steps along the axes of the kernel. */
+function storable(members: readonly Vertex[], orders: readonly Order[], domain: Domain): boolean {
+  const parts = members.filter(({ part }) => part !== undefined);
+  const size = sizeOf(domain.shape);
+  const lines = orders.map(({ line, step }) => [size / (line * step), line * step]);
+  return parts.length === 0 || refine([domain.shape, ...lines, ...parts.map(({ shape }) => shape)]) !== undefined;
+}
+
 const acrossRows = ({ parts }: Order): boolean => parts === 1;
 
 /** Opaque kernels stand alone, and so does what has no elements: nothing is computed there but empty folds. */
@@ -292,10 +246,4 @@ const fusible = ({ domain }: Cluster): boolean => domain !== undefined && sizeOf
 function ownDomain(vertex: Vertex): Domain {
   if (isReduce(vertex.op)) return domainOf(vertex);
   return mapDomain(vertex.shape);
-}
-
-/** Weight of a vertex's scalar work: how much it costs to compute it again. */
-export function weight(vertex: Vertex): number {
-  if (cheap.has(vertex.op)) return 1;
-  return isElementwise(vertex.op) && vertex.op !== "maximum" && vertex.op !== "minimum" ? 10 : 4;
 }

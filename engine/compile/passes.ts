@@ -2,8 +2,9 @@
 // one pass to the next instead of being computed again.
 
 import { isReduce } from "../graph/vocabulary.ts";
-import { type Cluster, type Clustering, levelOf, weight } from "./cluster.ts";
+import { type Cluster, type Clustering, levelOf } from "./cluster.ts";
 import type { Domain } from "./domain.ts";
+import { weight } from "./inline.ts";
 import type { Vertex } from "./vertex.ts";
 
 export interface Schedule {

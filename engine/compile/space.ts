@@ -78,6 +78,8 @@ function fineSides(c: Cluster, domain: Domain, orders: readonly Order[], wholeLi
     else if (trailing && sizeOf(shape) === rows && rows > 0) sides = refine([sides, [...shape, size / rows]]) ?? sides;
   };
   for (const { step, line } of orders) cut([size / (step * line), step * line]);
+  // Stores have no way but steps along axes.
+  for (const { part, shape } of c.members) if (part !== undefined) cut(shape);
   for (const member of c.members) {
     cut(allowed(isReduce(member.op) ? member.inputs[0].shape : member.shape));
     for (const input of member.inputs) cutThrough(input, (shape) => cut(allowed(shape)));

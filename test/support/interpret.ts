@@ -267,7 +267,7 @@ function evaluateStage(
 
 function position(access: Access, index: readonly number[]): number {
   const at = locate(access, index);
-  if (at === undefined) throw new Error("a store is masked");
+  if (at === undefined || access.length > 1) throw new Error("a store is masked, or does not go in steps");
   return at;
 }
 
