@@ -6,6 +6,14 @@ import { floats } from "./inputs.ts";
 const long = 2 ** 20;
 const sequence = [4, 1024, 512];
 const states = 4 * 1024 * 512;
+const selective = {
+  u: floats(1, [8, 256, 128]),
+  delta: floats(2, [8, 256, 128], 0.001, 0.1),
+  A: floats(3, [128, 16], -2, -0.1),
+  B: floats(4, [8, 256, 16]),
+  C: floats(5, [8, 256, 16]),
+  D: floats(6, [128]),
+};
 
 export const scans: Group = {
   name: "scans",
@@ -50,29 +58,14 @@ export const scans: Group = {
       id: "selective scan B 8, L 256, D 128, N 16",
       op: "selectiveScan",
       params: { backward: false },
-      inputs: {
-        u: floats(1, [8, 256, 128]),
-        delta: floats(2, [8, 256, 128], 0.001, 0.1),
-        A: floats(3, [128, 16], -2, -0.1),
-        B: floats(4, [8, 256, 16]),
-        C: floats(5, [8, 256, 16]),
-        D: floats(6, [128]),
-      },
+      inputs: selective,
       tolerance: 1e-3,
     },
     {
       id: "selective scan B 8, L 256, D 128, N 16 + gradients",
       op: "selectiveScan",
       params: { backward: true },
-      inputs: {
-        u: floats(1, [8, 256, 128]),
-        delta: floats(2, [8, 256, 128], 0.001, 0.1),
-        A: floats(3, [128, 16], -2, -0.1),
-        B: floats(4, [8, 256, 16]),
-        C: floats(5, [8, 256, 16]),
-        D: floats(6, [128]),
-        seed: floats(7, [8, 256, 128]),
-      },
+      inputs: { ...selective, seed: floats(7, [8, 256, 128]) },
       tolerance: 1e-3,
     },
     {
